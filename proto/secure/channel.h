@@ -1,0 +1,67 @@
+/* The encrypted channel of a link: preamble, handshake, frames, messages. Sans-I/O: bytes in,
+ * messages and bytes out.
+ *
+ *   preamble  (initiator, clear)  "SAMAD" 0x00, framing version 1, purpose 'L' or 'E'
+ *             — these 8 bytes are the Noise prologue
+ *   frame     u16 size || Noise message (handshake, then transport)
+ *   transport plaintext: one type byte, then content
+ *             0x00 part of a message, more follow   0x01 last part of a message
+ *             0x02 rekey: the sender's cipher rekeys after this frame
+ *             0x03 end: no further bytes follow in this direction
+ *   A message of up to MESSAGE_SIZE_MAX bytes is carried in as many frames as it needs.
+ *   The sender rekeys every 2^16 frames; the caller may ask for it at any time (hourly). */
+#ifndef PROTO_SECURE_CHANNEL_H
+#define PROTO_SECURE_CHANNEL_H
+
+#include "proto/secure/noise.h"
+
+#define CHANNEL_PREAMBLE_SIZE 8
+#define CHANNEL_FRAME_SIZE_MAX (2 + NOISE_MESSAGE_SIZE_MAX)
+#define CHANNEL_REKEY_FRAMES (UINT64_C(1) << 16)
+
+enum channel_purpose { CHANNEL_LINK = 'L', CHANNEL_ENROL = 'E' };
+
+struct channel;
+
+struct channel_config {
+    enum noise_role role;
+    const struct link_key *local_static;
+    const struct link_key *local_ephemeral;
+    /* Initiator: the responder's key, the purpose, and for enrolment the token's id and secret. */
+    enum channel_purpose purpose;
+    const struct link_public *remote_static;
+    struct bytes token_id; /* payload of message 1 */
+    const uint8_t *psk;    /* 32 bytes */
+    /* Responder: finds the secret of an enrolment token; ERR_NOT_FOUND refuses the handshake.
+     * NULL refuses enrolment. */
+    enum err (*find_psk)(void *context, struct bytes token_id, uint8_t psk[32]);
+    void *context;
+    size_t message_size_max; /* larger ones are refused with ERR_TOO_LARGE */
+};
+
+enum err channel_new(struct channel **out, const struct channel_config *config);
+void channel_free(struct channel *channel);
+
+/* Appends to `out` whatever this side must send now, also the first bytes of an initiator. */
+enum err channel_start(struct channel *channel, struct buffer *out);
+/* Feed received bytes. Calls `on_message` for each complete message (valid during the call) and
+ * appends handshake answers to `out`. After an error the connection must be closed; the error says
+ * why: ERR_MALFORMED, ERR_VERSION (another framing), ERR_AUTH, ERR_TOO_LARGE. After the peer's end
+ * further bytes are ERR_MALFORMED. on_message returns an error to stop. */
+typedef enum err channel_on_message(void *context, struct bytes message);
+enum err channel_receive(struct channel *channel, struct bytes input, struct buffer *out,
+                         channel_on_message *on_message, void *context);
+/* True when messages may be sent. */
+bool channel_is_open(const struct channel *channel);
+bool channel_peer_ended(const struct channel *channel);
+enum channel_purpose channel_purpose_of(const struct channel *channel);
+/* The peer's static key; NULL until the handshake is complete. */
+const struct link_public *channel_peer(const struct channel *channel);
+/* First 32 bytes of the handshake hash; zero before the handshake is complete. */
+void channel_binding(const struct channel *channel, uint8_t out[32]);
+/* Appends the frames of one message, encrypted. ERR_CLOSED before open or after end. */
+enum err channel_send(struct channel *channel, struct bytes message, struct buffer *out);
+enum err channel_rekey(struct channel *channel, struct buffer *out);
+enum err channel_end(struct channel *channel, struct buffer *out);
+
+#endif
