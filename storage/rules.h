@@ -1,0 +1,18 @@
+/* What storage must know of the rules it serves: how one record changes one node's view. The rules
+ * themselves are pure and live above (node/casework). */
+#ifndef STORAGE_RULES_H
+#define STORAGE_RULES_H
+
+#include "proto/record/record.h"
+#include "storage/view.h"
+
+struct rules {
+    /* Folds one record into its node's view. `facts` and `person` are without their salts; person
+     * is empty when the record has none or when it is absent (erased). Errors are those of the
+     * view only: a record that does not apply is parked inside the view, visible and counted. */
+    enum err (*fold)(void *context, struct view *view, const struct record_header *header,
+                     struct bytes facts, struct bytes person, bool person_absent);
+    void *context;
+};
+
+#endif
