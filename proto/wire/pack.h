@@ -41,5 +41,7 @@ size_t unpack_array(struct unpack *unpack, size_t min, size_t max);
 size_t unpack_map(struct unpack *unpack, size_t max);
 /* Passes over one value of any type (unknown map keys). */
 void unpack_skip(struct unpack *unpack);
+/* A rule of the caller about what was read: ERR_MALFORMED unless it holds. */
+void unpack_expect(struct unpack *unpack, bool holds);
 
 #endif
