@@ -258,9 +258,9 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
                             CFG_SEC("replication", replication, CFGF_NONE),
                             CFG_SEC("storage", storage, CFGF_NONE),
                             CFG_SEC("national", national, CFGF_NONE),
-                            CFG_SEC("hub", hub, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPS),
+                            CFG_SEC("hub", hub, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
                             CFG_SEC("province", province,
-                                    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPS),
+                                    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
                             CFG_END() };
     enum err err = OK;
     struct config *config = calloc(1, sizeof *config);
