@@ -9,6 +9,8 @@
  *   notes       log number, size -> accepted checkpoint note of a followed log
  *   receipts    log number, hub -> newest receipt note of that hub
  *   forks       log number, sequence -> evidence and the records of the other branch
+ *   erasures    origin 0x00 position(u64) -> empty: person parts erased, whether held yet or not
+ *               (storage/erase.h)
  *
  * Functions that take a transaction become durable with it. One thread writes. Everything read is
  * checked: a record against its leaf hash and commitments, a leaf against the tree where proofs are

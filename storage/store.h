@@ -20,6 +20,7 @@ struct store_txn {
     void *handle;
     enum err err;
     bool writes;
+    uint64_t changes; /* puts, reservations, deletes and drops so far */
 };
 struct store_cursor {
     struct store_txn *txn;

@@ -55,8 +55,12 @@ enum err views_applied(struct views *views, const char *node, struct log_head *h
 
 /* ---- the decider: the own node, read and write through the memory table ---- */
 /* The view to decide and fold with; changes belong to group `group`. Valid until the next call of
- * views_decider_begin or _end; the decider ends it before it waits. */
+ * views_decider_begin or _end; the decider ends it before it waits. Beginning again without an end
+ * is cheap: the snapshot is kept (the memory table holds everything newer). */
 struct view *views_decider_begin(struct views *views, uint64_t group);
+/* The newest group whose entry was looked at or written since the last _begin; 0 when everything
+ * looked at has been flushed. What an answer must wait for (D4). */
+uint64_t views_decider_group(const struct views *views);
 void views_decider_end(struct views *views);
 
 /* ---- the views thread ---- */

@@ -1,9 +1,8 @@
 /* The command path of one own log, as steps (design D4, D7, D13): decide, group, commit.
  *
- * Decider steps:   writer_begin_command -> view, writer_propose... -> writer_end_command
- *                  writer_take_group: closes the current group
- * Log step:        group_commit inside the log thread's transaction
- * Back:            writer_group_done after the transaction: durable, or failed
+ *   Decider steps:  writer_begin_command -> view, writer_propose... -> writer_end_command
+ *                   writer_take_group: closes the current group
+ *   Log step:       group_commit inside the log thread's transaction
  *
  * No clock, no threads, no randomness: time and entropy come with the calls. Several groups may be
  * under way; they commit in order. A failed group ends the incarnation: the writer is closed, the
@@ -30,6 +29,8 @@ struct writer_options {
     uint8_t entropy[32];                   /* seeds the salts of this incarnation */
     uint32_t flags;                        /* enum incarnation_flag */
     int64_t wall_ms;
+    uint64_t first_group; /* number of its first group: above every earlier one's, at least 1 */
+    size_t memory_share;  /* bytes of the memory table from which it is frozen for a flush */
 };
 
 /* Opens a new incarnation: reads the tips, creates the log and puts its first record into the
@@ -38,6 +39,7 @@ struct writer_options {
 enum err writer_open(struct writer **out, const struct writer_options *options);
 void writer_close(struct writer *writer);
 const struct log_id *writer_log(const struct writer *writer);
+/* In the log store; known from the commit of the first group on. */
 uint32_t writer_log_number(const struct writer *writer);
 
 /* One command at a time, on the decider. `wall_ms` is the clock now; within the log time does not
@@ -64,27 +66,33 @@ void writer_end_command(struct writer *writer);
 void writer_receipt(struct writer *writer, const struct record_receipt *receipt);
 
 /* The number of the group that the last command's answer depends on: the current one when it
- * proposed, or the newest whose entries it looked at. Group numbers ascend for the life of the
- * process, from 1, over all incarnations of this writer's log. */
+ * proposed, or the newest whose entries it looked at; 0 for none. Group numbers ascend for the life
+ * of the process, over all incarnations of this writer's log. */
 uint64_t writer_command_group(const struct writer *writer);
 /* Records in the current group. */
 size_t writer_pending(const struct writer *writer);
 
-/* Closes the current group; NULL when it is empty. */
+/* Lets go of the snapshot of the views; before the decider waits. */
+void writer_pause(struct writer *writer);
+
+/* Closes the current group; NULL when it is empty. Freezes the memory table for a flush when it has
+ * grown beyond its share: between two groups is the only moment when it can be. */
 struct group *writer_take_group(struct writer *writer);
+/* The same when the current group is empty, whatever the table's size. ERR_BUSY while a frozen table
+ * exists; ERR_END when the table is empty. */
+enum err writer_freeze(struct writer *writer);
+/* True once after each freeze: what views_flush needs when `group` is durable. */
+bool writer_flush_wanted(struct writer *writer, uint64_t *group, struct log_head *head);
+
 uint64_t group_number(const struct group *group);
 size_t group_size(const struct group *group); /* bytes to be written */
 size_t group_count(const struct group *group);
-/* Signs the checkpoint and appends the batch: on the log thread. */
+/* Appends the batch under a signed checkpoint, and applies the erasures it contains: on the log
+ * thread. May be called again with another transaction when the first was aborted. */
 enum err group_commit(struct group *group, struct store_txn *txn);
-/* The head after the group, valid after group_commit. */
+/* The head after the group, and its signed note (valid after group_commit). */
 const struct checkpoint *group_checkpoint(const struct group *group);
 struct bytes group_note(const struct group *group);
 void group_free(struct group *group);
-/* On the decider, in order, after the transaction ended. Freezes the memory table for a flush when
- * it has grown beyond its share. */
-void writer_group_done(struct writer *writer, const struct group *group, enum err err);
-/* The head that views_flush needs: after the frozen table's last group. */
-bool writer_flush_head(const struct writer *writer, struct log_head *head);
 
 #endif
