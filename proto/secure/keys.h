@@ -28,7 +28,8 @@ struct link_key {
     struct link_public public;
 };
 
-/* Deterministic from 32 bytes of entropy given by the caller: nothing here draws randomness. */
+/* Deterministic from 32 bytes of entropy given by the caller: nothing here draws randomness. The
+ * seed of a link key is the X25519 secret itself. */
 void sign_key_from_seed(struct sign_key *key, const uint8_t seed[KEY_SIZE]);
 void link_key_from_seed(struct link_key *key, const uint8_t seed[KEY_SIZE]);
 

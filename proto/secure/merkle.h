@@ -48,8 +48,9 @@ struct merkle_proof {
     struct hash hashes[MERKLE_PROOF_MAX];
 };
 
-/* MTH of leaves [first, first+count), which must be a node of the tree of `size` leaves or any
- * range that begins at an aligned position; errors of the source travel up. */
+/* MTH of leaves [first, first+count), made of stored perfect subtrees: `first` must be a multiple of
+ * the largest power of two in `count`, as it is for every node of a tree; ERR_INVALID otherwise.
+ * Errors of the source travel up. */
 enum err merkle_range_root(const struct merkle_source *source, uint64_t first, uint64_t count,
                            struct hash *out);
 /* The root of the first `size` leaves. */

@@ -2,51 +2,6 @@
 
 #include "proto/wire/head.h"
 
-#include <string.h>
-
-/* ---- UTF-8 (Unicode 15, table 3-7) ------------------------------------------------------------ */
-
-/* The bytes of the character that begins at `at`, 0 when it is not one. */
-static size_t utf8_character_size(const uint8_t *at, size_t left)
-{
-    if (at[0] < 0x80)
-        return 1;
-    if (at[0] < 0xc2 || left < 2)
-        return 0;
-    if (at[0] < 0xe0)
-        return (at[1] & 0xc0) == 0x80 ? 2 : 0;
-    size_t size = at[0] < 0xf0 ? 3 : 4;
-    if (at[0] > 0xf4 || left < size)
-        return 0;
-    /* Only the second byte is narrower than 80..bf: against overlong forms, surrogates and what
-     * lies above U+10FFFF. */
-    uint8_t least = at[0] == 0xe0 ? 0xa0 : at[0] == 0xf0 ? 0x90 : 0x80;
-    uint8_t most = at[0] == 0xed ? 0x9f : at[0] == 0xf4 ? 0x8f : 0xbf;
-    if (at[1] < least || at[1] > most || (at[2] & 0xc0) != 0x80)
-        return 0;
-    return size == 3 || (at[3] & 0xc0) == 0x80 ? size : 0;
-}
-
-bool utf8_is_valid(struct bytes text)
-{
-    static const uint64_t HIGH_BITS = UINT64_C(0x8080808080808080);
-    const uint8_t *at = text.data;
-    for (size_t left = text.size; left > 0;) {
-        uint64_t eight;
-        if (left >= sizeof eight && (memcpy(&eight, at, sizeof eight), !(eight & HIGH_BITS))) {
-            at += sizeof eight;
-            left -= sizeof eight;
-            continue;
-        }
-        size_t size = utf8_character_size(at, left);
-        if (size == 0)
-            return false;
-        at += size;
-        left -= size;
-    }
-    return true;
-}
-
 /* ---- the walk --------------------------------------------------------------------------------- */
 
 struct level {

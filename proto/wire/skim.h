@@ -10,7 +10,7 @@
 #ifndef PROTO_WIRE_SKIM_H
 #define PROTO_WIRE_SKIM_H
 
-#include "proto/base/bytes.h"
+#include "proto/base/utf8.h"
 
 #define SKIM_DEPTH_MAX 8      /* containers inside one another */
 #define SKIM_VALUE_MAX 32768  /* values, containers and keys included */
@@ -20,8 +20,5 @@
 enum err skim_value(struct bytes input, size_t *used);
 /* The whole input must be one value. */
 enum err skim_whole(struct bytes input);
-
-/* Well-formed UTF-8: nothing overlong, no surrogates, nothing above U+10FFFF. */
-bool utf8_is_valid(struct bytes text);
 
 #endif
