@@ -1,0 +1,520 @@
+#include "node/http/server.h"
+
+#include "node/config.h"
+#include "node/runtime/log.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TIMEOUT_S = 10, ANSWER_HEADER_MAX = 4 };
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    const struct http_route *routes;
+    size_t route_count;
+    struct tokens *tokens;
+    void *context;
+    char *certificate, *key;
+    struct row {
+        _Atomic uint64_t answers[6];
+        _Atomic uint64_t microseconds;
+    } *rows; /* route_count + 1 */
+    pthread_mutex_t lock;
+    pthread_cond_t quiet;
+    unsigned kept; /* exchanges handed to a handler and not yet answered */
+};
+
+/* An exchange is owned by the server's thread until the handler is called, by the handler until it
+ * answers, then by the server's thread again. `answered` hands it back. */
+struct http_exchange {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    const struct http_route *route;
+    size_t row;
+    char parameter[HTTP_PATH_PARAMETER_SIZE_MAX + 1];
+    struct token_info token;
+    struct buffer body;
+    struct timespec began;
+    unsigned refusal; /* a status decided before the body was read; 0 none */
+    bool handed, suspended;
+    atomic_bool answered;
+    struct MHD_Response *response;
+    unsigned status;
+    struct {
+        char name[32];
+        char value[96];
+    } headers[ANSWER_HEADER_MAX];
+    size_t header_count;
+};
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+static void set_response(struct http_exchange *exchange, unsigned status, const char *content_type,
+                         struct bytes content)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        content.size, (void *)(uintptr_t)content.data, MHD_RESPMEM_MUST_COPY);
+    if (!response)
+        return; /* the connection is closed for want of an answer */
+    MHD_add_response_header(response, "Content-Type", content_type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    for (size_t i = 0; i < exchange->header_count; i++)
+        MHD_add_response_header(response, exchange->headers[i].name, exchange->headers[i].value);
+    if (status == 401)
+        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    exchange->response = response;
+    exchange->status = status;
+}
+
+void http_answer_header(struct http_exchange *exchange, const char *name, const char *value)
+{
+    if (exchange->header_count == ANSWER_HEADER_MAX)
+        return;
+    snprintf(exchange->headers[exchange->header_count].name, 32, "%s", name);
+    snprintf(exchange->headers[exchange->header_count++].value, 96, "%s", value);
+}
+
+static void release(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    if (--server->kept == 0)
+        pthread_cond_broadcast(&server->quiet);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void http_answer(struct http_exchange *exchange, unsigned status, const char *content_type,
+                 struct bytes content)
+{
+    struct http_server *server = exchange->server;
+    struct MHD_Connection *connection = exchange->connection;
+    set_response(exchange, status, content_type, content);
+    if (!exchange->handed)
+        return; /* a refusal by the server itself, on its own thread */
+    bool suspended = exchange->suspended;
+    atomic_store(&exchange->answered, true);
+    if (suspended)
+        MHD_resume_connection(connection);
+    release(server);
+}
+
+void http_answer_problem(struct http_exchange *exchange, unsigned status, const char *code,
+                         const char *title, const char *detail, const char *extra)
+{
+    struct buffer out = { 0 };
+    char type[96];
+    snprintf(type, sizeof type, "/problems/%.64s", code);
+    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", title, "status",
+                                (int)status, "detail", detail);
+    char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
+    if (text) {
+        buffer_append(&out, text, strlen(text) - 1);
+        if (extra) {
+            buffer_append_string(&out, ",");
+            buffer_append_string(&out, extra);
+        }
+        buffer_append_string(&out, "}\n");
+    }
+    http_answer(exchange, status, "application/problem+json", buffer_bytes(&out));
+    free(text);
+    json_decref(problem);
+    buffer_close(&out);
+}
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+struct bytes http_body(const struct http_exchange *exchange)
+{
+    return buffer_bytes(&exchange->body);
+}
+
+const char *http_parameter(const struct http_exchange *exchange)
+{
+    return exchange->parameter;
+}
+
+const char *http_header(const struct http_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_query(const struct http_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const struct token_info *http_token(const struct http_exchange *exchange)
+{
+    return &exchange->token;
+}
+
+bool http_is_json(const struct http_exchange *exchange)
+{
+    const char *type = http_header(exchange, "Content-Type");
+    return type && strncasecmp(type, "application/json", 16) == 0 &&
+           (type[16] == '\0' || type[16] == ';' || type[16] == ' ');
+}
+
+static bool path_matches(const char *pattern, const char *path, char *parameter)
+{
+    parameter[0] = '\0';
+    while (*pattern) {
+        if (pattern[0] == '{' && pattern[1] == '}') {
+            size_t size = strcspn(path, "/");
+            if (size == 0 || size > HTTP_PATH_PARAMETER_SIZE_MAX)
+                return false;
+            memcpy(parameter, path, size);
+            parameter[size] = '\0';
+            path += size;
+            pattern += 2;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *path == '\0';
+}
+
+/* Finds the route; 404 or 405 otherwise. */
+static unsigned find_route(struct http_exchange *exchange, const char *method, const char *path)
+{
+    struct http_server *server = exchange->server;
+    unsigned refusal = 404;
+    exchange->row = server->route_count;
+    for (size_t i = 0; i < server->route_count; i++) {
+        char parameter[HTTP_PATH_PARAMETER_SIZE_MAX + 1];
+        if (!path_matches(server->routes[i].path, path, parameter))
+            continue;
+        if (strcmp(server->routes[i].method, method) == 0) {
+            exchange->route = &server->routes[i];
+            exchange->row = i;
+            memcpy(exchange->parameter, parameter, sizeof parameter);
+            return 0;
+        }
+        refusal = 405;
+    }
+    return refusal;
+}
+
+static unsigned authorise(struct http_exchange *exchange)
+{
+    if (exchange->route->scopes == 0)
+        return 0;
+    const char *header = http_header(exchange, "Authorization");
+    if (!header || strncasecmp(header, "Bearer ", 7) != 0)
+        return 401;
+    if (tokens_check(exchange->server->tokens, bytes_of_string(header + 7), time(NULL),
+                     &exchange->token) != OK)
+        return 401;
+    return (exchange->token.scopes & exchange->route->scopes) ? 0 : 403;
+}
+
+struct header_count {
+    unsigned content_lengths;
+};
+
+static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct header_count *count = context;
+    (void)kind;
+    (void)value;
+    if (strcasecmp(name, "Content-Length") == 0)
+        count->content_lengths++;
+    return MHD_YES;
+}
+
+/* What can be refused before the body: framing tricks, size, route, token. */
+static unsigned check_head(struct http_exchange *exchange, const char *method, const char *path,
+                           const char *version)
+{
+    struct header_count count = { 0 };
+    if (strcmp(version, "HTTP/1.1") != 0)
+        return 505;
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_header, &count);
+    if (count.content_lengths > 1)
+        return 400;
+    if (http_header(exchange, "Transfer-Encoding"))
+        return 411;
+    unsigned refusal = find_route(exchange, method, path);
+    if (refusal == 0)
+        refusal = authorise(exchange);
+    const char *length = http_header(exchange, "Content-Length");
+    if (refusal == 0 && length && strtoull(length, NULL, 10) > HTTP_BODY_SIZE_MAX)
+        refusal = 413;
+    return refusal;
+}
+
+static void answer_refusal(struct http_exchange *exchange, unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *code, *title, *detail;
+    } texts[] = {
+        { 400, "bad-request", "The request is not valid HTTP",
+          "More than one Content-Length; send exactly one." },
+        { 401, "token-required", "A valid bearer token is needed",
+          "Send \"Authorization: Bearer <token>\"; `samadctl token create` makes one." },
+        { 403, "scope-missing", "The token does not allow this",
+          "Use a token with the scope that this call needs; see the API description." },
+        { 404, "no-such-path", "There is nothing at this path",
+          "The paths are listed in the API description." },
+        { 405, "wrong-method", "This path does not know this method",
+          "The methods of each path are listed in the API description." },
+        { 411, "length-required", "A Content-Length is needed",
+          "Send the body with a Content-Length; transfer encodings are not taken." },
+        { 413, "too-large", "The body is too large", "A body may have at most 256 KiB." },
+        { 505, "http-version", "Only HTTP/1.1 is spoken", "Use HTTP/1.1." },
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].status == status) {
+            http_answer_problem(exchange, status, texts[i].code, texts[i].title, texts[i].detail,
+                                NULL);
+            return;
+        }
+}
+
+static enum MHD_Result send_answer(struct http_exchange *exchange)
+{
+    if (!exchange->response)
+        return MHD_NO;
+    return MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+}
+
+/* Hands the request to its handler. The connection is suspended around the call, so that an answer
+ * from another thread may come at any moment; an answer given inside the call resumes it too. */
+static void hand_over(struct http_exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    pthread_mutex_lock(&server->lock);
+    server->kept++;
+    pthread_mutex_unlock(&server->lock);
+    exchange->handed = true;
+    exchange->suspended = true;
+    MHD_suspend_connection(exchange->connection);
+    exchange->route->handler(server->context, exchange);
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+                                  const char *url, const char *method, const char *version,
+                                  const char *upload, size_t *upload_size, void **state)
+{
+    struct http_server *server = context;
+    struct http_exchange *exchange = *state;
+    if (!exchange) {
+        exchange = calloc(1, sizeof *exchange);
+        if (!exchange)
+            return MHD_NO;
+        exchange->server = server;
+        exchange->connection = connection;
+        clock_gettime(CLOCK_MONOTONIC, &exchange->began);
+        *state = exchange;
+        exchange->refusal = check_head(exchange, method, url, version);
+        /* A refused upload is answered at once: the body is not wanted. */
+        if (exchange->refusal != 0 && *upload_size == 0 &&
+            !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length")) {
+            answer_refusal(exchange, exchange->refusal);
+            return send_answer(exchange);
+        }
+        return MHD_YES;
+    }
+    if (exchange->handed)
+        return atomic_load(&exchange->answered) ? send_answer(exchange) : MHD_YES;
+    if (*upload_size > 0) {
+        if (exchange->refusal == 0 && exchange->body.size + *upload_size > HTTP_BODY_SIZE_MAX)
+            exchange->refusal = 413;
+        if (exchange->refusal == 0)
+            buffer_append(&exchange->body, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (exchange->refusal != 0) {
+        answer_refusal(exchange, exchange->refusal);
+        return send_answer(exchange);
+    }
+    if (exchange->body.err != OK)
+        return MHD_NO;
+    hand_over(exchange);
+    return MHD_YES;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http_exchange *exchange = *state;
+    (void)context;
+    (void)connection;
+    (void)code;
+    if (!exchange)
+        return;
+    struct row *row = &exchange->server->rows[exchange->row];
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t took = (now.tv_sec - exchange->began.tv_sec) * 1000000 +
+                   (now.tv_nsec - exchange->began.tv_nsec) / 1000;
+    atomic_fetch_add(&row->answers[exchange->status / 100 % 6], 1);
+    atomic_fetch_add(&row->microseconds, (uint64_t)took);
+    if (exchange->response)
+        MHD_destroy_response(exchange->response);
+    buffer_close(&exchange->body);
+    free(exchange);
+    *state = NULL;
+}
+
+static void on_log(void *context, const char *format, va_list args)
+{
+    char text[256];
+    (void)context;
+    vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_event(LOG_EVENT_DEBUG, "http.library", "text", text, NULL);
+}
+
+/* ---- the server -------------------------------------------------------------------------- */
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *text = file ? calloc(1, 65536) : NULL;
+    if (text && (fread(text, 1, 65535, file) == 0 || ferror(file))) {
+        free(text);
+        text = NULL;
+    }
+    if (file)
+        fclose(file);
+    return text;
+}
+
+static enum err resolve(const char *listen, struct sockaddr_storage *address)
+{
+    char host[256], port[8];
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found;
+    if (address_split(listen, host, port) != OK || getaddrinfo(host, port, &hints, &found) != 0)
+        return ERR_INVALID;
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return OK;
+}
+
+static void problem_add(struct buffer *problem, const char *what, const char *why)
+{
+    buffer_append_string(problem, what);
+    buffer_append_string(problem, ": ");
+    buffer_append_string(problem, why);
+}
+
+enum err http_server_start(struct http_server **out, const struct http_options *options,
+                           struct buffer *problem)
+{
+    struct sockaddr_storage address = { 0 };
+    enum err err = ERR_NOMEM;
+    struct http_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return ERR_NOMEM;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->quiet, NULL);
+    server->routes = options->routes;
+    server->route_count = options->route_count;
+    server->tokens = options->tokens;
+    server->context = options->context;
+    server->rows = calloc(options->route_count + 1, sizeof *server->rows);
+    if (!server->rows)
+        goto fail;
+    err = resolve(options->listen, &address);
+    if (err != OK) {
+        problem_add(problem, options->listen, "is not an address to listen at (host:port)");
+        goto fail;
+    }
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (address.ss_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    if (options->tls_certificate) {
+        server->certificate = read_file(options->tls_certificate);
+        server->key = read_file(options->tls_key);
+        if (!server->certificate || !server->key) {
+            err = ERR_INVALID;
+            problem_add(problem,
+                        server->certificate ? options->tls_key : options->tls_certificate,
+                        "cannot be read as a PEM file");
+            goto fail;
+        }
+        flags |= MHD_USE_TLS;
+    }
+    struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, server->key },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3" },
+        { MHD_OPTION_END, 0, NULL }
+    };
+    struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
+        (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 4 * HTTP_HEADER_SIZE_MAX,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
+    if (!server->daemon) {
+        err = ERR_IO;
+        problem_add(problem, options->listen,
+                    "cannot listen here (is the address in use, or the certificate invalid?)");
+        goto fail;
+    }
+    *out = server;
+    return OK;
+fail:
+    http_server_stop(server);
+    return err;
+}
+
+void http_server_stop(struct http_server *server)
+{
+    if (!server)
+        return;
+    if (server->daemon) {
+        MHD_socket listener = MHD_quiesce_daemon(server->daemon);
+        pthread_mutex_lock(&server->lock);
+        while (server->kept > 0)
+            pthread_cond_wait(&server->quiet, &server->lock);
+        pthread_mutex_unlock(&server->lock);
+        MHD_stop_daemon(server->daemon);
+        if (listener != MHD_INVALID_SOCKET)
+            close(listener);
+    }
+    pthread_cond_destroy(&server->quiet);
+    pthread_mutex_destroy(&server->lock);
+    free(server->certificate);
+    free(server->key);
+    free(server->rows);
+    free(server);
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    return info ? info->port : 0;
+}
+
+uint64_t http_server_connections(struct http_server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info ? info->num_connections : 0;
+}
+
+void http_server_counters(struct http_server *server, size_t route, struct http_counters *out)
+{
+    for (size_t i = 0; i < 6; i++)
+        out->answers[i] = atomic_load(&server->rows[route].answers[i]);
+    out->microseconds = atomic_load(&server->rows[route].microseconds);
+}
