@@ -24,22 +24,32 @@ static size_t utf8_character_size(const uint8_t *at, size_t left)
     return size == 3 || (at[3] & 0xc0) == 0x80 ? size : 0;
 }
 
+/* How many bytes at `at` are ASCII for sure: eight or none, tried where long runs are likely. */
+static size_t ascii_run_size(const uint8_t *at, size_t left)
+{
+    uint64_t eight;
+    if (left < sizeof eight)
+        return 0;
+    memcpy(&eight, at, sizeof eight);
+    return eight & UINT64_C(0x8080808080808080) ? 0 : sizeof eight;
+}
+
 bool utf8_is_valid(struct bytes text)
 {
-    static const uint64_t HIGH_BITS = UINT64_C(0x8080808080808080);
     const uint8_t *at = text.data;
-    for (size_t left = text.size; left > 0;) {
-        uint64_t eight;
-        if (left >= sizeof eight && (memcpy(&eight, at, sizeof eight), !(eight & HIGH_BITS))) {
-            at += sizeof eight;
-            left -= sizeof eight;
-            continue;
-        }
-        size_t size = utf8_character_size(at, left);
+    const uint8_t *end = text.size > 0 ? at + text.size : at;
+    while (at < end) {
+        /* Persian is letters of two bytes with spaces between them: the shortest path is theirs. */
+        while (end - at >= 2 && at[0] >= 0xc2 && at[0] < 0xe0 && (at[1] & 0xc0) == 0x80)
+            at += 2;
+        if (at == end)
+            return true;
+        size_t size = ascii_run_size(at, (size_t)(end - at));
+        if (size == 0)
+            size = utf8_character_size(at, (size_t)(end - at));
         if (size == 0)
             return false;
         at += size;
-        left -= size;
     }
     return true;
 }
