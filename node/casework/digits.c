@@ -1,14 +1,14 @@
 #include "node/casework/digits.h"
 
+#include "node/casework/characters.h"
 #include "node/casework/persian.h"
-#include "node/casework/utf8.h"
 
 enum err digits_read(char *out, size_t digit_count_max, struct bytes typed, bool plus)
 {
     size_t count = 0;
     out[0] = '\0';
     while (typed.size > 0) {
-        int32_t code = utf8_next(&typed);
+        int32_t code = character_next(&typed);
         int value = code < 0 ? -1 : persian_digit_value(code);
         bool is_plus = plus && count == 0 && code == '+';
         if (value < 0 && !is_plus) {

@@ -1,7 +1,7 @@
 #include "node/casework/jalali.h"
 
+#include "node/casework/characters.h"
 #include "node/casework/persian.h"
-#include "node/casework/utf8.h"
 
 #include <stdio.h>
 
@@ -150,7 +150,7 @@ static bool read_number(struct bytes *rest, int count, int *number)
 {
     *number = 0;
     for (int i = 0; i < count; i++) {
-        int value = rest->size > 0 ? persian_digit_value(utf8_next(rest)) : -1;
+        int value = rest->size > 0 ? persian_digit_value(character_next(rest)) : -1;
         if (value < 0)
             return false;
         *number = *number * 10 + value;
@@ -162,7 +162,7 @@ static bool read_separator(struct bytes *rest)
 {
     if (rest->size == 0)
         return false;
-    int32_t code = utf8_next(rest);
+    int32_t code = character_next(rest);
     return code == '-' || code == '/';
 }
 

@@ -1,7 +1,7 @@
 #include "node/casework/persian.h"
 
+#include "node/casework/characters.h"
 #include "node/casework/persian_forms.h"
-#include "node/casework/utf8.h"
 
 enum {
     ZWNJ = 0x200C,
@@ -71,7 +71,7 @@ enum err persian_clean(struct buffer *out, struct bytes typed, enum persian_line
     size_t start = out->size;
     int32_t previous = 0;
     while (typed.size > 0) {
-        int32_t code = utf8_next(&typed);
+        int32_t code = character_next(&typed);
         if (code < 0) {
             out->size = start;
             return ERR_MALFORMED;
@@ -83,7 +83,7 @@ enum err persian_clean(struct buffer *out, struct bytes typed, enum persian_line
             if (!ends_with_blank(out, start))
                 buffer_append_u8(out, ' ');
         } else if (!is_dropped_from_input(code) && !(code == ZWNJ && ends_with_blank(out, start))) {
-            utf8_append(out, code);
+            character_append(out, code);
         }
         previous = code;
     }
@@ -194,7 +194,7 @@ static void key_put(struct key_writer *key, int32_t code)
     key->repeats = key->repeats > 0 && code == key->last ? key->repeats + 1 : 1;
     key->last = code;
     if (key->repeats <= 2 || !is_letter(code))
-        utf8_append(key->out, code);
+        character_append(key->out, code);
 }
 
 static const char *presentation_letters(int32_t code)
@@ -209,7 +209,7 @@ static const char *presentation_letters(int32_t code)
 static void key_put_letters(struct key_writer *key, const char *letters)
 {
     for (struct bytes rest = bytes_of_string(letters); rest.size > 0;) {
-        int32_t code = utf8_next(&rest);
+        int32_t code = character_next(&rest);
         if (code == ' ')
             key->space_pending = true;
         else
@@ -221,7 +221,7 @@ void persian_search_key(struct buffer *out, struct bytes text, enum persian_zwnj
 {
     struct key_writer key = { .out = out, .start = out->size };
     while (text.size > 0) {
-        int32_t code = utf8_next(&text);
+        int32_t code = character_next(&text);
         const char *letters = presentation_letters(code);
         if (code < 0)
             continue;

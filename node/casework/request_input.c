@@ -1,12 +1,12 @@
 #include "node/casework/request_input.h"
 
+#include "node/casework/characters.h"
 #include "node/casework/instant.h"
 #include "node/casework/national_id.h"
 #include "node/casework/persian.h"
 #include "node/casework/phone.h"
 #include "node/casework/request_words.h"
 #include "node/casework/subject.h"
-#include "node/casework/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -149,7 +149,7 @@ static struct bytes check_text(struct check *check, struct bytes typed,
         fail(check, rule->not_utf8);
     else if (kept.size == 0)
         fail(check, rule->missing);
-    else if (kept.size > rule->size_max || utf8_length(kept) > rule->length_max)
+    else if (kept.size > rule->size_max || characters_count(kept) > rule->length_max)
         fail(check, rule->too_long);
     return kept;
 }
@@ -290,7 +290,7 @@ static void check_words(struct check *check)
 }
 
 /* Room for everything that can be appended, so that the ranges handed out stay where they are.
- * utf8_append() asks for four bytes whatever it writes. */
+ * character_append() asks for four bytes whatever it writes. */
 static bool reserve_strings(struct buffer *strings, const struct request_input *input)
 {
     size_t size = input->name.size + input->text.size + input->address.size + input->place.size +

@@ -196,15 +196,19 @@ Test(request_input, limits_are_counted_in_characters)
     expect_fault(FIELD_ADDRESS, "address.too_long");
 }
 
-Test(request_input, what_is_accepted_fits_the_record)
+Test(request_input, what_is_accepted_at_its_largest_is_encoded_as_a_record)
 {
+    struct buffer part = { 0 };
     input.text = letters(REQUEST_TEXT_LENGTH_MAX);
     input.name = letters(REQUEST_NAME_LENGTH_MAX);
     input.place = letters(REQUEST_PLACE_LENGTH_MAX);
     input.address = letters(REQUEST_ADDRESS_LENGTH_MAX);
     cr_assert_eq(check(), OK);
-    cr_assert(person.text.size <= 20000 && person.name.size <= 200 && facts.place.size <= 128 &&
-              person.address.size <= 1000 && facts.subject.size <= 64);
+    facts.code = bytes_of_string("24123456789012");
+    facts.client = facts.idempotency_key = bytes_of_string("desk-1");
+    cr_assert_eq(request_facts_encode(&part, &facts), OK);
+    cr_assert_eq(request_person_encode(&part, &person), OK);
+    buffer_close(&part);
 }
 
 Test(request_input, the_ranges_stay_where_they_are_for_texts_of_any_size)
