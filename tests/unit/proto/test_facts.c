@@ -314,7 +314,7 @@ Test(request_person, name_and_text_are_needed_and_the_rest_may_be_missing)
 /* ---- incarnation ------------------------------------------------------------------------------ */
 
 static const char *const INCARNATION_FIELD[] = {
-    "01 92 93" LOG "cd0539" ROOT "93" LOG2 "00" ROOT, "02" TIME, "03 05",
+    ("01 92 93" LOG "cd0539" ROOT "93" LOG2 "00" ROOT), ("02" TIME), "03 05",
 };
 static const struct form INCARNATION = { "83", INCARNATION_FIELD, COUNT(INCARNATION_FIELD),
                                          incarnation_codec };
@@ -410,7 +410,7 @@ Test(incarnation_facts, as_many_parents_are_taken_as_fit_a_part)
 /* ---- erase ------------------------------------------------------------------------------------ */
 
 static const char *const ERASE_FIELD[] = {
-    "01" TIME, "02 92" LOG "2a", "03 ab636f7572742d6f72646572",
+    ("01" TIME), ("02 92" LOG "2a"), "03 ab636f7572742d6f72646572",
 };
 static const struct form ERASE = { "83", ERASE_FIELD, COUNT(ERASE_FIELD), erase_codec };
 
@@ -443,7 +443,7 @@ Test(erase_facts, every_limit_is_held_on_both_sides)
 /* ---- directory -------------------------------------------------------------------------------- */
 
 static const char *const DIRECTORY_FIELD[] = {
-    "01" TIME, "02 a76172646162696c", "03 a549522d3234", "04 acd8a7d8b1d8afd8a8db8cd984",
+    ("01" TIME), "02 a76172646162696c", "03 a549522d3234", "04 acd8a7d8b1d8afd8a8db8cd984",
     "05 a74172646162696c", "06 a3303435", "07 01",
 };
 static const struct form DIRECTORY = { "87", DIRECTORY_FIELD, COUNT(DIRECTORY_FIELD),
