@@ -10,6 +10,8 @@
 
 /* One row a target: tests/fuzz/fuzz_<name>.c with FUZZ_TARGET(<name>). */
 #define TARGETS(ROW) \
+    ROW(frame)       \
+    ROW(handshake)   \
     ROW(note)        \
     ROW(origin)      \
     ROW(proof)
