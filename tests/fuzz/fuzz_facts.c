@@ -39,12 +39,12 @@ FUZZ_TARGET(facts)
     struct buffer once = { 0 }, twice = { 0 };
     if (input.size == 0)
         return;
-    codec *codec = codecs[input.data[0] % (sizeof codecs / sizeof *codecs)];
+    codec *recode = codecs[input.data[0] % (sizeof codecs / sizeof *codecs)];
     struct bytes part = bytes_of(input.data + 1, input.size - 1);
-    if (codec(&once, part) == OK) {
+    if (recode(&once, part) == OK) {
         require(once.size <= part.size);
         require(once.size < part.size || bytes_equal(buffer_bytes(&once), part));
-        require(codec(&twice, buffer_bytes(&once)) == OK);
+        require(recode(&twice, buffer_bytes(&once)) == OK);
         require(bytes_equal(buffer_bytes(&once), buffer_bytes(&twice)));
     } else
         require(once.size == 0);

@@ -10,11 +10,15 @@
 
 /* One row a target: tests/fuzz/fuzz_<name>.c with FUZZ_TARGET(<name>). */
 #define TARGETS(ROW) \
-    ROW(frame)       \
-    ROW(handshake)   \
-    ROW(note)        \
-    ROW(origin)      \
-    ROW(proof)
+    ROW(facts)         \
+    ROW(frame)         \
+    ROW(handshake)     \
+    ROW(message)       \
+    ROW(note)          \
+    ROW(origin)        \
+    ROW(proof)         \
+    ROW(record)        \
+    ROW(skim)
 
 #define DECLARE(name) void fuzz_##name(struct bytes input);
 TARGETS(DECLARE)
