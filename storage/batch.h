@@ -16,6 +16,7 @@
 
 #include "proto/record/record.h"
 #include "proto/secure/merkle.h"
+#include "proto/secure/note.h"
 #include "storage/seal.h"
 
 #define BATCH_RECORD_MAX 1024
@@ -37,6 +38,7 @@ struct batch_builder {
     enum err err; /* sticky: ERR_NOMEM, ERR_TOO_LARGE (BATCH_RECORD_MAX) */
 };
 
+/* `batch` may be uninitialised; batch_close() gives its memory back. */
 void batch_begin(struct batch_builder *batch, const struct merkle_frontier *at);
 /* The record is copied, its person part sealed. The caller has verified it. */
 void batch_add(struct batch_builder *batch, const struct record *record, const struct hash *leaf,
@@ -59,5 +61,22 @@ enum err batch_open(struct batch_view *view, struct bytes value); /* ERR_CORRUPT
  * lengths. ERR_INVALID beyond the end. */
 enum err batch_record(const struct batch_view *view, uint32_t index, struct record *sealed,
                       struct hash *leaf);
+/* The same in order. */
+struct batch_walk {
+    const struct batch_view *view;
+    uint32_t index; /* of the next record */
+    size_t offset;  /* its place in view->records */
+};
+struct batch_walk batch_walk(const struct batch_view *view);
+enum err batch_next(struct batch_walk *walk, struct record *sealed, struct hash *leaf); /* ERR_END */
+void batch_skip(struct batch_walk *walk, uint32_t count);
+/* The frontier after the batch, which ends at `size` records. ERR_CORRUPT when it has another
+ * number of roots than a tree of that size. */
+enum err batch_frontier(const struct batch_view *view, uint64_t size,
+                        struct merkle_frontier *frontier);
+/* Appends to `out` the value without the person part of one record, all else as it was.
+ * ERR_NOT_FOUND when it has none. */
+enum err batch_without_person(const struct batch_view *view, struct bytes value, uint32_t index,
+                              struct buffer *out);
 
 #endif

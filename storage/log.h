@@ -29,7 +29,8 @@ struct log_store;
 
 struct log_store_options {
     const char *path;         /* the folder log/ */
-    const char *node;         /* this node's name; a store of another node is ERR_CONFLICT */
+    const char *node;         /* this node's name; a store of another node is ERR_CONFLICT. NULL is
+                                 allowed to a reader that takes what it finds */
     struct seal_key data_key; /* of person parts at rest */
     size_t map_size;
     size_t reserve_size;
@@ -37,11 +38,15 @@ struct log_store_options {
     bool create;
 };
 
+/* ERR_NOT_FOUND (absent, and not to be made), ERR_CONFLICT, ERR_VERSION (written by a newer
+ * program), ERR_BUSY (another process writes it), ERR_CORRUPT, ERR_IO, ERR_FULL, ERR_NOMEM. */
 enum err log_store_open(struct log_store **out, const struct log_store_options *options);
 void log_store_close(struct log_store *logs);
 /* The environment, for transactions, space and growth. */
 struct store *log_store_environment(struct log_store *logs);
 const struct seal_key *log_store_data_key(const struct log_store *logs);
+/* The node whose store this is; valid until the store is closed. */
+const char *log_store_node(const struct log_store *logs);
 
 /* What is stored of one log. */
 struct log_state {
@@ -79,19 +84,24 @@ enum err log_read(struct log_store *logs, struct store_txn *txn, uint32_t number
                   uint64_t position, struct buffer *scratch, struct record *record,
                   struct record_header *header, struct hash *leaf);
 /* The same for a run: stops early when on_record returns something else than OK, and returns that
- * (ERR_END stops without being an error). with_person false leaves person parts sealed and the
- * record's person empty. Ranges are valid during the call. */
+ * (ERR_END stops without being an error). Ends without an error at the held size. with_person
+ * false leaves person parts sealed and the record's person empty, though not person_absent. Ranges
+ * are valid during the call. */
 typedef enum err log_on_record(void *context, uint64_t position, const struct record *record,
                                const struct record_header *header, const struct hash *leaf);
 enum err log_scan(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t first,
                   uint64_t count, bool with_person, log_on_record *on_record, void *context);
 
-/* Hashes of perfect subtrees for proofs: from the tree table, and below level 8 from leaf hashes.
- * Valid during the transaction. */
+/* Hashes of perfect subtrees for proofs: from the tree table, and below level 8 from leaf hashes,
+ * which are checked against the tree first. Valid during the transaction. The last block that was
+ * looked into is kept: several proofs in a row cost one walk. */
 struct log_source {
     struct log_store *logs;
     struct store_txn *txn;
     uint32_t number;
+    size_t block_count;   /* leaves of the block in memory; 0 none. Begin with zero. */
+    uint64_t block_first;
+    struct hash block[MERKLE_BLOCK_SIZE];
 };
 struct merkle_source log_merkle_source(struct log_source *source);
 
@@ -130,7 +140,8 @@ enum err log_freeze(struct log_store *logs, struct store_txn *txn, uint32_t numb
 enum err log_fork_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
                       uint32_t sequence, struct buffer *evidence);
 
-/* Deletes the person part and salt of one record by rewriting its batch. OK when it has none. */
+/* Deletes the person part and salt of one record by rewriting its batch. OK when it has none;
+ * ERR_NOT_FOUND beyond the held size. */
 enum err log_erase_person(struct log_store *logs, struct store_txn *txn, uint32_t number,
                           uint64_t position);
 

@@ -34,9 +34,10 @@ struct store_options {
     size_t map_size;     /* first size of the map, grown by store_grow */
     size_t reserve_size; /* bytes kept allocated ahead of use (design D10); 0 none */
     bool read_only;      /* another process may write; the map follows it */
+    bool must_exist;     /* ERR_NOT_FOUND instead of making it; implied by read_only */
 };
 
-/* ERR_NOT_FOUND (read-only and absent), ERR_IO, ERR_FULL, ERR_CORRUPT, ERR_VERSION, ERR_NOMEM.
+/* ERR_NOT_FOUND (absent), ERR_BUSY (another process writes), ERR_IO, ERR_FULL, ERR_CORRUPT, ERR_VERSION, ERR_NOMEM.
  * Refuses a library version with known faults. */
 enum err store_open(struct store **out, const struct store_options *options);
 void store_close(struct store *store);
@@ -47,6 +48,9 @@ struct store_txn store_begin_write(struct store *store);
 /* Durable when OK is returned. Ends a reading transaction too. */
 enum err store_commit(struct store_txn *txn);
 void store_abort(struct store_txn *txn);
+/* Write transactions of this open store that did not become durable. Who remembers what it wrote
+ * in one forgets it when this has changed. */
+uint64_t store_abort_count(struct store *store);
 
 /* Values point into the map until the transaction ends or, in a writing one, until the next write.
  * ERR_NOT_FOUND is returned and not kept. */

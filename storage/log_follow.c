@@ -1,0 +1,163 @@
+/* What is known of logs besides their records: accepted checkpoints, receipts, forks. */
+#include "storage/log_private.h"
+
+#include "proto/base/require.h"
+
+#include <string.h>
+
+/* Accepted notes that a receipt has overtaken are kept once in so many records: enough to show
+ * another follower the way. */
+#define NOTE_SPACING 4096
+
+enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                             uint64_t expected, const struct checkpoint *checkpoint,
+                             struct bytes note)
+{
+    (void)logs;
+    struct log_row row;
+    enum err err = log_row_get(txn, number, &row);
+    if (err != OK)
+        return err;
+    if (note.size == 0 || note.size > NOTE_SIZE_MAX || !log_id_equal(&row.id, &checkpoint->log))
+        return ERR_INVALID;
+    if (row.frozen || row.pending_size != expected || checkpoint->size <= row.pending_size)
+        return ERR_STALE;
+    row.pending_size = checkpoint->size;
+    row.pending_root = checkpoint->root;
+    log_row_put(txn, number, &row);
+    struct log_key key = log_key_position(number, checkpoint->size);
+    store_append(txn, LOG_NOTES, log_key_bytes(&key), note);
+    return txn->err;
+}
+
+/* Deletes the accepted notes before `size` in its stretch of NOTE_SPACING records. Earlier calls
+ * have done so for earlier stretches, so the walk is short. */
+static enum err notes_thin(struct store_txn *txn, uint32_t number, uint64_t size)
+{
+    struct log_key before = log_key_position(number, size);
+    for (;;) {
+        struct bytes key, note;
+        uint64_t at;
+        struct store_cursor cursor = store_cursor_open(txn, LOG_NOTES);
+        enum err err = store_cursor_seek_before(&cursor, log_key_bytes(&before), &key, &note);
+        store_cursor_close(&cursor);
+        if (err != OK)
+            return err == ERR_END ? OK : err;
+        if (!log_key_is_position(key, number, &at) || at / NOTE_SPACING != size / NOTE_SPACING)
+            return OK;
+        struct log_key gone = log_key_position(number, at);
+        store_delete(txn, LOG_NOTES, log_key_bytes(&gone));
+    }
+}
+
+static void receipt_write(struct store_txn *txn, uint32_t number, const char *hub, uint64_t size,
+                          struct bytes receipt)
+{
+    struct log_key key = log_key_hub(number, hub);
+    uint8_t *room =
+        store_reserve(txn, LOG_RECEIPTS, log_key_bytes(&key), 8 + receipt.size, false);
+    if (!room)
+        return;
+    put_u64(room, size);
+    memcpy(room + 8, receipt.data, receipt.size);
+}
+
+enum err log_cosign(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t size,
+                    struct bytes receipt)
+{
+    struct log_row row;
+    uint64_t held;
+    enum err err = log_row_get(txn, number, &row);
+    if (err == OK)
+        err = log_size(logs, txn, number, &held);
+    if (err != OK)
+        return err;
+    if (receipt.size == 0 || receipt.size > NOTE_SIZE_MAX)
+        return ERR_INVALID;
+    if (size > held)
+        return ERR_GAP;
+    if (size < row.cosigned_size)
+        return ERR_STALE;
+    row.cosigned_size = size;
+    log_row_put(txn, number, &row);
+    receipt_write(txn, number, logs->node, size, receipt);
+    return txn->err != OK ? txn->err : notes_thin(txn, number, size);
+}
+
+static enum err receipt_read(struct store_txn *txn, uint32_t number, const char *hub,
+                             struct bytes *receipt, uint64_t *size)
+{
+    struct log_key key = log_key_hub(number, hub);
+    struct bytes value;
+    enum err err = store_get(txn, LOG_RECEIPTS, log_key_bytes(&key), &value);
+    if (err != OK)
+        return err;
+    if (value.size <= 8 || value.size > 8 + NOTE_SIZE_MAX)
+        return ERR_CORRUPT;
+    *size = get_u64(value.data);
+    *receipt = bytes_of(value.data + 8, value.size - 8);
+    return OK;
+}
+
+enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         const char *hub, uint64_t size, struct bytes receipt)
+{
+    (void)logs;
+    struct bytes old;
+    uint64_t old_size;
+    if (!node_name_is_valid(bytes_of_string(hub)) || receipt.size == 0 ||
+        receipt.size > NOTE_SIZE_MAX)
+        return ERR_INVALID;
+    enum err err = receipt_read(txn, number, hub, &old, &old_size);
+    if (err == OK && old_size > size)
+        return OK;
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    receipt_write(txn, number, hub, size, receipt);
+    return txn->err;
+}
+
+enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         const char *hub, struct buffer *receipt, uint64_t *size)
+{
+    (void)logs;
+    struct bytes stored;
+    if (!node_name_is_valid(bytes_of_string(hub)))
+        return ERR_INVALID;
+    enum err err = receipt_read(txn, number, hub, &stored, size);
+    if (err != OK)
+        return err;
+    buffer_append_bytes(receipt, stored);
+    return receipt->err;
+}
+
+enum err log_freeze(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                    struct bytes evidence)
+{
+    struct log_row row;
+    enum err err = log_row_get(txn, number, &row);
+    if (err != OK)
+        return err;
+    struct log_key key = log_key_fork(number, row.fork_count);
+    row.frozen = true;
+    row.fork_count++;
+    log_row_put(txn, number, &row);
+    store_put(txn, LOG_FORKS, log_key_bytes(&key), evidence);
+    struct log_memory *memory = log_memory_of(logs, txn, number);
+    if (memory)
+        memory->frozen = true;
+    return txn->err;
+}
+
+enum err log_fork_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                      uint32_t sequence, struct buffer *evidence)
+{
+    (void)logs;
+    struct log_key key = log_key_fork(number, sequence);
+    struct bytes value;
+    enum err err = store_get(txn, LOG_FORKS, log_key_bytes(&key), &value);
+    if (err != OK)
+        return err;
+    buffer_append_bytes(evidence, value);
+    return evidence->err;
+}

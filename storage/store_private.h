@@ -1,0 +1,65 @@
+/* What store.c (LMDB) and store_space.c (the file and its disk) share. Nobody else includes it. */
+#ifndef STORAGE_STORE_PRIVATE_H
+#define STORAGE_STORE_PRIVATE_H
+
+#include "storage/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define STORE_TABLE_MAX 32
+#define STORE_IDLE_READER_MAX 32
+#define STORE_FAILURE_SIZE 256
+
+struct MDB_env;
+
+struct store {
+    struct MDB_env *env;
+    int file; /* LMDB's own descriptor of data.mdb; never closed here */
+    char *path;
+    bool read_only;
+    unsigned table_count;
+    unsigned tables[STORE_TABLE_MAX]; /* LMDB handles */
+    size_t page_size;
+    size_t reserve_size;
+
+    atomic_size_t map_size;
+    atomic_uint_fast64_t aborts;    /* write transactions that did not become durable */
+    atomic_uint_fast64_t file_size; /* as last seen; the file only grows */
+    atomic_bool reserve_reached;
+    atomic_bool poisoned;
+
+    /* The gate. Readers pass while nobody changes the map; who changes it waits until all are out.
+     * Idle reading transactions wait here to be renewed: a slot and an allocation saved each. */
+    pthread_mutex_t gate;
+    pthread_cond_t gate_changed;
+    bool map_changing;
+    unsigned readers;
+    unsigned idle_count;
+    void *idle[STORE_IDLE_READER_MAX];
+    char failure[STORE_FAILURE_SIZE]; /* the first one; written under the gate's mutex */
+
+    /* Pages that the running write transaction may take from the end of the file, at most. */
+    struct store_charge {
+        uint64_t puts;
+        uint64_t inline_bytes;
+        uint64_t overflow_pages;
+    } charge;
+    uint64_t room_pages; /* allocated ahead of use when it began */
+};
+
+/* Bytes up to the last page that the newest commit uses. */
+uint64_t store_used_size(struct store *store);
+/* Bytes of pages that are free inside the used part. Walks the list of free pages. */
+uint64_t store_free_size(struct store *store);
+/* Remembers the first failure in words; poisons the store when it is not lack of space. */
+enum err store_remember_failure(struct store *store, const char *what, int code, enum err err);
+
+/* Allocates the file up to `size`. ERR_FULL without room; OK also where the file system cannot do
+ * it (the extension is then missing, and lack of space shows in commits). */
+enum err store_file_extend(struct store *store, uint64_t size);
+/* An upper bound for the pages a transaction with this charge takes. */
+uint64_t store_charge_pages(const struct store *store, const struct store_charge *charge,
+                            uint64_t leaf_pages, uint64_t branch_pages);
+
+#endif

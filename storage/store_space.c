@@ -1,0 +1,107 @@
+/* The data file and the room on its disk (design D10). */
+#include "storage/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define EXTEND_STEP_SIZE ((uint64_t)8 << 20)
+#define EXTEND_STEP_SIZE_MIN ((uint64_t)64 << 10)
+#define CHARGE_PAGES_FIXED 64 /* roots, branches, the list of free pages */
+
+uint64_t store_charge_pages(const struct store *store, const struct store_charge *charge,
+                            uint64_t leaf_pages, uint64_t branch_pages)
+{
+    uint64_t changed_leaves = charge->puts < leaf_pages ? charge->puts : leaf_pages;
+    uint64_t changed_branches = 2 * charge->puts < branch_pages ? 2 * charge->puts : branch_pages;
+    /* New leaves are at least half full after a split. */
+    uint64_t new_leaves = charge->puts < 2 * charge->inline_bytes / store->page_size
+                              ? charge->puts
+                              : 2 * charge->inline_bytes / store->page_size;
+    return charge->overflow_pages + changed_leaves + new_leaves + changed_branches +
+           charge->puts / 16 + CHARGE_PAGES_FIXED;
+}
+
+/* In steps, halved when one does not fit: what there is of room is taken. */
+enum err store_file_extend(struct store *store, uint64_t size)
+{
+    uint64_t at = atomic_load(&store->file_size);
+    uint64_t step = EXTEND_STEP_SIZE;
+    while (at < size) {
+        uint64_t more = size - at < step ? size - at : step;
+        int code = posix_fallocate(store->file, (off_t)at, (off_t)more);
+        if (code == 0) {
+            at += more;
+            atomic_store(&store->file_size, at);
+        } else if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
+            if (more <= EXTEND_STEP_SIZE_MIN)
+                return ERR_FULL;
+            step = more / 2;
+        } else if (code == EINVAL || code == EOPNOTSUPP) {
+            return OK;
+        } else if (code != EINTR) {
+            return store_remember_failure(store, "extend", code, ERR_IO);
+        }
+    }
+    return OK;
+}
+
+static uint64_t disk_free_size(const struct store *store)
+{
+    struct statvfs disk;
+    if (fstatvfs(store->file, &disk) != 0)
+        return UINT64_MAX;
+    return (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+/* Set as soon as the reserve is touched, cleared only when an eighth more than it is there, so
+ * that it does not flicker. */
+static void store_judge_reserve(struct store *store, uint64_t ahead, uint64_t disk_free)
+{
+    uint64_t reserve = store->reserve_size, eighth = reserve / 8;
+    if (reserve == 0)
+        return;
+    if (ahead < reserve - eighth || disk_free < reserve)
+        atomic_store(&store->reserve_reached, true);
+    else if (disk_free >= reserve + eighth)
+        atomic_store(&store->reserve_reached, false);
+}
+
+static uint64_t store_ahead(struct store *store)
+{
+    uint64_t used = store_used_size(store), file = atomic_load(&store->file_size);
+    return file > used ? file - used : 0;
+}
+
+enum err store_extend(struct store *store)
+{
+    uint64_t reserve = store->reserve_size;
+    bool reached = atomic_load(&store->reserve_reached);
+    if (reserve == 0 || (!reached && store_ahead(store) >= reserve - reserve / 8))
+        return OK;
+    enum err err = store_file_extend(store, store_used_size(store) + reserve);
+    store_judge_reserve(store, store_ahead(store), disk_free_size(store));
+    return err;
+}
+
+enum err store_space_update(struct store *store, struct store_space *out)
+{
+    struct stat status;
+    if (fstat(store->file, &status) != 0)
+        return store_remember_failure(store, "fstat", errno, ERR_IO);
+    uint64_t file_size = (uint64_t)status.st_size, used = store_used_size(store);
+    if (file_size > atomic_load(&store->file_size))
+        atomic_store(&store->file_size, file_size);
+    uint64_t ahead = file_size > used ? file_size - used : 0;
+    uint64_t free_size = store_free_size(store), disk_free = disk_free_size(store);
+    store_judge_reserve(store, ahead, disk_free);
+    *out = (struct store_space){
+        .file_size = file_size,
+        .used_size = used - free_size,
+        .map_size = atomic_load(&store->map_size),
+        .available_size = free_size + ahead + disk_free,
+        .reserve_reached = atomic_load(&store->reserve_reached),
+    };
+    return OK;
+}
