@@ -31,12 +31,6 @@ struct conversation {
     bool is_one_way, is_split;
 };
 
-static void key_of_secret(struct link_key *key, const uint8_t secret[32])
-{
-    memcpy(key->secret, secret, KEY_SIZE);
-    crypto_scalarmult_base(key->public.bytes, key->secret);
-}
-
 static enum err conversation_begin(struct conversation *talk, const char *pattern)
 {
     talk->is_one_way = strcspn(pattern, "p") == 1;
@@ -188,11 +182,11 @@ static void take_party(struct run *run, const json_t *vector, const char *prefix
     if (prologue)
         take_hex(run, prologue, "prologue", &party->prologue);
     if (take_key(run, party_field(vector, prefix, "static"), "static", secret)) {
-        key_of_secret(&party->local_static, secret);
+        link_key_from_seed(&party->local_static, secret);
         party->config.local_static = &party->local_static;
     }
     if (take_key(run, party_field(vector, prefix, "ephemeral"), "ephemeral", secret)) {
-        key_of_secret(&party->local_ephemeral, secret);
+        link_key_from_seed(&party->local_ephemeral, secret);
         party->config.local_ephemeral = &party->local_ephemeral;
     }
     if (take_key(run, party_field(vector, prefix, "remote_static"), "remote_static",
@@ -346,7 +340,7 @@ static void draw_key(struct source *source, struct link_key *key)
 {
     uint8_t secret[32];
     source_draw(source, secret, sizeof secret);
-    key_of_secret(key, secret);
+    link_key_from_seed(key, secret);
 }
 
 /* Keys that the two letters of a pattern's name speak of: 'N' none, 'K' known beforehand. */

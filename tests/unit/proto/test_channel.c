@@ -1,7 +1,6 @@
 #include "proto/secure/channel.h"
 
 #include <criterion/criterion.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +28,9 @@ struct pair {
 static struct link_key key_of(uint8_t fill)
 {
     struct link_key key;
-    memset(key.secret, fill, sizeof key.secret);
-    crypto_scalarmult_base(key.public.bytes, key.secret);
+    uint8_t seed[KEY_SIZE];
+    memset(seed, fill, sizeof seed);
+    link_key_from_seed(&key, seed);
     return key;
 }
 
@@ -492,14 +492,66 @@ Test(channel, what_on_message_returns_stops_the_channel_but_a_farewell_can_be_se
     pair_close(&pair);
 }
 
+/* "> " and "< " lines of hexadecimal: what the initiator and the responder say. */
+static void append_hex_line(struct buffer *text, const char *arrow, struct buffer *said)
+{
+    char *hex = malloc(2 * said->size + 1);
+    hex_encode(hex, buffer_bytes(said));
+    buffer_append_string(text, arrow);
+    buffer_append_string(text, hex);
+    buffer_append_string(text, "\n");
+    free(hex);
+}
+
+Test(channel, the_bytes_of_a_session_are_those_of_the_specification)
+{
+    static const char expected[] =
+        "> 53414d414400014c003006453fcd9cef5a1f53acc4f942104c0c8e9e27d5c7b37f5507cdcd162810"
+        "59636da6a7adcdcc69fce7fe79af019adc9d\n"
+        "< 00307d34a4815fa6b982535e60af3bd9b49556816080f1641ff81d2b7c8ae8268a4405469d198514"
+        "a3ad9ef81f1445f43325\n"
+        "> 0040836b62a37a334b41932d5dd248d2296f593882b36b60600d3bd7d6970b2dac290a165f225e34"
+        "6346db70a6aa6e1976e9e65326aa27fc89d4becc8705bcfa0f7f\n"
+        "> 0016a417ba2b2d22728227d6f2f363600e4bf0f37262a813\n"
+        "> 001132a5234f90099202aa578afbbe30ea220c\n"
+        "> 001144573a65ce27558f238291e71886113cbe\n";
+    struct pair pair;
+    struct buffer text = { 0 };
+    struct side *initiator = &pair.sides[INITIATOR], *responder = &pair.sides[RESPONDER];
+    pair_init(&pair, CHANNEL_LINK, 0);
+    pair_start(&pair);
+    append_hex_line(&text, "> ", &initiator->out);
+    cr_assert_eq(deliver(&pair, INITIATOR), OK);
+    append_hex_line(&text, "< ", &responder->out);
+    cr_assert_eq(deliver(&pair, RESPONDER), OK);
+    append_hex_line(&text, "> ", &initiator->out);
+    cr_assert_eq(deliver(&pair, INITIATOR), OK);
+    send_text(&pair, INITIATOR, "hello");
+    append_hex_line(&text, "> ", &initiator->out);
+    cr_assert_eq(deliver(&pair, INITIATOR), OK);
+    cr_assert_eq(channel_rekey(initiator->channel, &initiator->out), OK);
+    append_hex_line(&text, "> ", &initiator->out);
+    cr_assert_eq(deliver(&pair, INITIATOR), OK);
+    cr_assert_eq(channel_end(initiator->channel, &initiator->out), OK);
+    append_hex_line(&text, "> ", &initiator->out);
+    cr_assert_eq(deliver(&pair, INITIATOR), OK);
+    cr_assert(bytes_equal(buffer_bytes(&text), bytes_of_string(expected)), "%.*s", (int)text.size,
+              (const char *)text.data);
+    cr_assert(channel_peer_ended(responder->channel));
+    buffer_close(&text);
+    pair_close(&pair);
+}
+
 /* ---- rekey ----------------------------------------------------------------------------------- */
 
-Test(channel, the_sender_rekeys_by_itself_every_65536_frames)
+Test(channel, the_sender_rekeys_by_itself_every_65536_frames_under_one_key)
 {
     struct pair pair;
     struct side *side = &pair.sides[INITIATOR], *other = &pair.sides[RESPONDER];
     size_t rekeys = 0, total = 2 * CHANNEL_REKEY_FRAMES + 10;
     pair_open(&pair, CHANNEL_LINK, 0);
+    cr_assert_eq(channel_rekey(side->channel, &side->out), OK); /* both counts begin again */
+    cr_assert_eq(deliver(&pair, INITIATOR), OK);
     for (size_t i = 0; i < total; i++) {
         cr_assert_eq(channel_send(side->channel, BYTES_NONE, &side->out), OK);
         rekeys += side->out.size > 2 + 1 + NOISE_TAG_SIZE;
