@@ -92,9 +92,14 @@ static bool take_prefix(struct bytes *rest, const char *prefix)
     return true;
 }
 
-/* Strict: padding is required and the unused bits are zero, so bytes have one encoding. */
+/* Strict, so that bytes have one encoding: libsodium demands padding and unused bits of zero, but
+ * reads characters above 0x7f as negative numbers and takes some for digits (1.0.18; the fuzzer
+ * found it). */
 static bool base64_decode(uint8_t *out, size_t capacity, struct bytes text, size_t *size)
 {
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] > 0x7f)
+            return false;
     return sodium_base642bin(out, capacity, (const char *)text.data, text.size, NULL, size, NULL,
                              BASE64) == 0;
 }

@@ -137,6 +137,7 @@ Test(note, only_the_exact_form_of_a_checkpoint_parses)
         ORIGIN "\n7\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n\n" LINE, /* unused bits set */
         ORIGIN "\n7\nCsUYapGGPo4dkMgIAUqom_Xajj7h2fB2MPA3j2jxq2I=\n\n" LINE, /* URL alphabet */
         ORIGIN "\n7\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jx\n\n" LINE,     /* 30 bytes */
+        ORIGIN "\n7\n47a\xe2\x80\x8a+8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n" LINE, /* U+200A */
         ORIGIN "\n7\n" ROOT "\n\n- example.com/a AAAAAAE=\n",                /* not an em dash */
         ORIGIN "\n7\n" ROOT "\n\n\xe2\x80\x94 example.com/a\n",
         ORIGIN "\n7\n" ROOT "\n\n\xe2\x80\x94  AAAAAAE=\n",                  /* no name */
