@@ -227,7 +227,7 @@ static void credit_unpack(struct unpack *unpack, struct message *message)
 static bool refusal_is_valid(const struct message *message)
 {
     const struct message_refusal *refusal = &message->refusal;
-    return log_id_is_valid(&refusal->log) && is_in(refusal->code, REFUSAL_GAP, REFUSAL_BUSY) &&
+    return log_id_is_valid(&refusal->log) && is_in(refusal->code, REFUSAL_GAP, REFUSAL_UNWANTED) &&
            refusal->next <= POSITION_MAX && refusal->text.size <= MESSAGE_TEXT_SIZE_MAX;
 }
 
