@@ -11,7 +11,7 @@
 #ifndef REPLICATION_REPLICA_H
 #define REPLICATION_REPLICA_H
 
-#include "replication/core/effect.h"
+#include "replication/core/core.h"
 #include "storage/log.h"
 
 struct replica;

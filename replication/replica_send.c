@@ -91,7 +91,7 @@ static enum err build_package(struct replica *replica, struct store_txn *txn, ui
                               uint64_t room, struct packing *packing, struct message *out,
                               struct buffer *encoded)
 {
-    struct log_source source = { replica->options.logs, txn, number };
+    struct log_source source = { .logs = replica->options.logs, .txn = txn, .number = number };
     struct merkle_source tree = log_merkle_source(&source);
     uint64_t most = package_count_max(first, effect->against);
     if (most > effect->end - first)
