@@ -76,23 +76,20 @@ static int loaded_compare(const void *a, const void *b)
     return log_id_compare(&((const struct loaded *)a)->id, &((const struct loaded *)b)->id);
 }
 
-/* Who showed the other branch stands before the evidence: node 0x00 proven(1) proof. */
 static enum err load_fork(struct replica *replica, struct store_txn *txn, uint32_t number,
                           struct event_log_loaded *event, char node[NODE_NAME_SIZE_MAX + 1])
 {
     uint32_t branch;
-    struct buffer evidence = { 0 };
-    enum err err = log_fork_get(replica->options.logs, txn, number, 0, &evidence);
+    struct buffer proof = { 0 };
+    enum err err = replica_fork_load(replica, txn, number, node, &proof);
     event->frozen = true;
-    event->proven = err == OK && evidence.size > 0;
-    buffer_close(&evidence);
-    if (err == OK || err == ERR_NOT_FOUND) {
-        node[0] = '\0';
-        event->fork_node = node;
+    event->fork_node = node;
+    event->proven = proof.size > 0;
+    buffer_close(&proof);
+    if (err == OK)
         err = log_branch(replica->options.logs, txn, &event->log, false, &branch);
-        if (err == OK)
-            err = replica_cursor(replica, txn, branch, &event->branch);
-    }
+    if (err == OK)
+        err = replica_cursor(replica, txn, branch, &event->branch);
     return err == ERR_NOT_FOUND ? OK : err;
 }
 

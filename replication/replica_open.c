@@ -24,6 +24,11 @@ static struct replica_intake *intake_new(struct replica *replica, enum intake_ki
     return intake;
 }
 
+static void keep_peer(struct replica_intake *intake, const char *peer)
+{
+    memcpy(intake->peer, peer, strnlen(peer, NODE_NAME_SIZE_MAX));
+}
+
 void replica_intake_free(struct replica_intake *intake)
 {
     if (!intake)
@@ -47,6 +52,7 @@ enum err replica_open_checkpoint(struct replica *replica,
     if (!*out)
         return ERR_NOMEM;
     (*out)->branch = effect->branch;
+    keep_peer(*out, effect->node);
     (*out)->from = effect->message->from;
     (*out)->proof = effect->message->proof;
     return OK;
@@ -60,6 +66,7 @@ enum err replica_open_package(struct replica *replica, const struct effect_store
     if (!*out)
         return ERR_NOMEM;
     (*out)->branch = effect->branch;
+    keep_peer(*out, effect->node);
     (*out)->first = package->first;
     (*out)->count = package->count;
     (*out)->against = package->against;
@@ -75,6 +82,7 @@ enum err replica_open_receipt(struct replica *replica, const struct effect_store
     if (!*out)
         return ERR_NOMEM;
     (*out)->size = effect->size;
+    keep_peer(*out, effect->hub);
     memcpy((*out)->hub, effect->hub, strnlen(effect->hub, NODE_NAME_SIZE_MAX));
     return OK;
 }
@@ -83,7 +91,10 @@ enum err replica_open_fork(struct replica *replica, const struct effect_store_fo
                            struct replica_intake **out)
 {
     *out = intake_new(replica, INTAKE_FORK, &effect->log, effect->proof);
-    return *out ? OK : ERR_NOMEM;
+    if (!*out)
+        return ERR_NOMEM;
+    keep_peer(*out, effect->fork_node);
+    return OK;
 }
 
 /* ---- verification, without the store --------------------------------------------------------- */

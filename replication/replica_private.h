@@ -22,6 +22,7 @@ struct replica_intake {
     enum intake_kind kind;
     struct log_id log;
     bool branch;
+    char peer[NODE_NAME_SIZE_MAX + 1]; /* who sent it */
     enum err err; /* what replica_verify() found */
     struct buffer bytes; /* the copied note, package body or fork proof */
     struct bytes note;
@@ -61,8 +62,18 @@ enum err replica_store_receipt(struct replica_intake *intake, struct store_txn *
 enum err replica_store_fork(struct replica_intake *intake, struct store_txn *txn,
                             struct replica_result *result);
 
-/* Two notes of one size with different roots: freezes the log with the proof. */
-enum err replica_freeze_by_notes(struct replica *replica, struct store_txn *txn, uint32_t number,
-                                 struct bytes a, struct bytes b, struct replica_result *result);
+/* Freezes a log for a history that `peer` showed under a valid signature. With `a` and `b`, two
+ * notes of one size and different roots, the proof is kept too and result->proven set. */
+enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t number,
+                        const char *peer, struct bytes a, struct bytes b,
+                        struct replica_result *result);
+/* Once both branches hold a position under a checkpoint each, with different leaves: proof. */
+enum err replica_prove_by_position(struct replica *replica, struct store_txn *txn,
+                                   const struct log_id *log, const char *peer,
+                                   struct replica_result *result);
+/* Who showed the other branch, and the proof when there is one (appended); ERR_NOT_FOUND for a log
+ * that is not frozen. */
+enum err replica_fork_load(struct replica *replica, struct store_txn *txn, uint32_t number,
+                           char peer[NODE_NAME_SIZE_MAX + 1], struct buffer *proof);
 
 #endif

@@ -12,18 +12,24 @@ static struct store_txn begin(struct replica *replica)
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-/* The largest stored note in [from, limit]; when there is none the smallest above. */
+/* The largest stored note in [at_least, limit]; when there is none the smallest above. */
 static enum err choose_note(struct replica *replica, struct store_txn *txn, uint32_t number,
-                            uint64_t from, uint64_t limit, struct buffer *note, uint64_t *size)
+                            const struct effect_send_checkpoint *effect, struct buffer *note,
+                            uint64_t *size)
 {
     struct cursor held;
-    enum err err = log_note(replica->options.logs, txn, number, from, limit, note, size);
+    uint64_t least = effect->at_least;
+    enum err err = replica_cursor(replica, txn, number, &held);
+    if (err != OK)
+        return err;
+    uint64_t limit = effect->limit < held.covered ? effect->limit : held.covered;
+    err = log_note(replica->options.logs, txn, number, least, limit, note, size);
     if (err != ERR_NOT_FOUND)
         return err;
-    err = replica_cursor(replica, txn, number, &held);
-    if (err == OK)
-        err = log_note_after(replica->options.logs, txn, number, limit, held.covered, note, size);
-    return err;
+    if (limit + 1 > least)
+        least = limit + 1;
+    return log_note_after(replica->options.logs, txn, number, least > 0 ? least - 1 : 0,
+                          held.covered, note, size);
 }
 
 enum err replica_send_checkpoint(struct replica *replica,
@@ -39,7 +45,7 @@ enum err replica_send_checkpoint(struct replica *replica,
     source.txn = &txn;
     enum err err = replica_log(replica, &txn, &effect->log, false, false, &source.number);
     if (err == OK)
-        err = choose_note(replica, &txn, source.number, effect->from, effect->limit, &note, size);
+        err = choose_note(replica, &txn, source.number, effect, &note, size);
     if (err == OK) {
         struct merkle_source tree = log_merkle_source(&source);
         out->type = MESSAGE_CHECKPOINT;
@@ -185,6 +191,7 @@ enum err replica_send_fork(struct replica *replica, const struct log_id *log,
                            struct buffer *message)
 {
     struct buffer proof = { 0 };
+    char peer[NODE_NAME_SIZE_MAX + 1];
     uint32_t number;
     struct message *out = calloc(1, sizeof *out);
     if (!out)
@@ -192,8 +199,10 @@ enum err replica_send_fork(struct replica *replica, const struct log_id *log,
     struct store_txn txn = begin(replica);
     enum err err = replica_log(replica, &txn, log, false, false, &number);
     if (err == OK)
-        err = log_fork_get(replica->options.logs, &txn, number, 0, &proof);
+        err = replica_fork_load(replica, &txn, number, peer, &proof);
     store_abort(&txn);
+    if (err == OK && proof.size == 0)
+        err = ERR_NOT_FOUND;
     if (err == OK) {
         out->type = MESSAGE_FORK;
         out->fork.proof = buffer_bytes(&proof);

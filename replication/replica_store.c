@@ -45,9 +45,8 @@ static enum err judge_known(struct replica_intake *intake, struct store_txn *txn
         return ERR_PROOF; /* a third history: two are enough to freeze */
     err = log_note(replica->options.logs, txn, number, intake->checkpoint.size,
                    intake->checkpoint.size, &note, &size);
-    err = replica_freeze_by_notes(replica, txn, number,
-                                  err == OK ? buffer_bytes(&note) : BYTES_NONE, intake->note,
-                                  result);
+    err = replica_freeze(replica, txn, number, intake->peer,
+                         err == OK ? buffer_bytes(&note) : BYTES_NONE, intake->note, result);
     buffer_close(&note);
     return err == OK ? ERR_FORK : err;
 }
@@ -80,7 +79,7 @@ enum err replica_store_checkpoint(struct replica_intake *intake, struct store_tx
                                             &intake->checkpoint.root, &intake->proof);
         /* The author signed a history that does not go on from the one held here. */
         if (err == ERR_PROOF && !intake->branch) {
-            err = replica_freeze_by_notes(replica, txn, number, BYTES_NONE, intake->note, result);
+            err = replica_freeze(replica, txn, number, intake->peer, BYTES_NONE, intake->note, result);
             return err == OK ? ERR_FORK : err;
         }
         if (err != OK)
@@ -286,6 +285,8 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
         err = check_proof(intake, batch, &root);
     if (err == OK)
         err = write_package(intake, txn, number, batch, result);
+    if (err == OK && intake->branch)
+        err = replica_prove_by_position(replica, txn, &intake->log, intake->peer, result);
     batch_close(&tail);
     return err;
 }
@@ -316,9 +317,9 @@ enum err replica_store_receipt(struct replica_intake *intake, struct store_txn *
             return err;
         if (!hash_equal(&root, &intake->checkpoint.root)) {
             err = log_note(logs, txn, number, intake->size, intake->size, &note, &size);
-            err = replica_freeze_by_notes(replica, txn, number,
-                                          err == OK ? buffer_bytes(&note) : BYTES_NONE,
-                                          intake->note, result);
+            err = replica_freeze(replica, txn, number, intake->peer,
+                                 err == OK ? buffer_bytes(&note) : BYTES_NONE, intake->note,
+                                 result);
             buffer_close(&note);
             return err == OK ? ERR_FORK : err;
         }
