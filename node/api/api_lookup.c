@@ -27,23 +27,18 @@ static void answer_unknown(struct http_exchange *exchange)
 
 static void answer_code_fault(struct http_exchange *exchange)
 {
-    json_t *faults = json_array();
-    json_array_append_new(faults, json_fault("code", "wrong_check",
-                                             "A digit of the code is wrong: it has fourteen digits "
-                                             "and its check digits do not fit.",
-                                             "کد رهگیری درست نیست؛ لطفاً چهارده رقم را دوباره "
-                                             "بخوانید."));
-    json_answer_faults(exchange, faults);
+    json_answer_fault(exchange, "code", "wrong_check",
+                      "A digit of the code is wrong: it has fourteen digits and its check digits "
+                      "do not fit.",
+                      "کد رهگیری درست نیست؛ لطفاً چهارده رقم را دوباره بخوانید.");
 }
 
 static void answer_factor_fault(struct http_exchange *exchange)
 {
-    json_t *faults = json_array();
-    json_array_append_new(faults, json_fault("factor", "malformed",
-                                             "Give the phone number of the request, or the last "
-                                             "four digits of the national ID.",
-                                             "شماره تلفن ثبت‌شده یا چهار رقم آخر کد ملی را بدهید."));
-    json_answer_faults(exchange, faults);
+    json_answer_fault(exchange, "factor", "malformed",
+                      "Give the phone number of the request, or the last four digits of the "
+                      "national ID.",
+                      "شماره تلفن ثبت‌شده یا چهار رقم آخر کد ملی را بدهید.");
 }
 
 static const struct lookup_key *lookup_key_of(const struct api *api)
@@ -173,10 +168,8 @@ void api_list(void *context, struct http_exchange *exchange)
     bool valid;
     size_t count = 0, limit = limit_of(exchange, &valid);
     if (!valid) {
-        json_t *faults = json_array();
-        json_array_append_new(faults, json_fault("limit", "out_of_range",
-                                                 "limit is a number from 1 to 200.", NULL));
-        json_answer_faults(exchange, faults);
+        json_answer_fault(exchange, "limit", "out_of_range", "limit is a number from 1 to 200.",
+                          NULL);
         return;
     }
     struct request_entry *entries = calloc(limit, sizeof *entries);

@@ -31,7 +31,7 @@ static void registration_free(struct registration *registration)
 static enum err registration_decide(struct command *command, struct writer *writer, int64_t now_ms)
 {
     struct registration *registration = (struct registration *)command;
-    struct register_setting setting = { .province_number = registration->api->options.province->number };
+    struct register_setting setting = { 0 };
     struct lookup_key key;
     struct buffer facts = { 0 }, person = { 0 };
     uint8_t entropy[REGISTER_ENTROPY_SIZE];
@@ -39,6 +39,7 @@ static enum err registration_decide(struct command *command, struct writer *writ
     enum err err;
     (void)now_ms;
     memcpy(key.bytes, registration->api->options.lookup_key, LOOKUP_KEY_SIZE);
+    setting.province_number = registration->api->options.province->number;
     setting.lookup_key = &key;
     do {
         buffer_clear(&facts);
@@ -110,17 +111,14 @@ static bool key_is_valid(const char *key)
 
 static void answer_key(struct http_exchange *exchange, bool missing)
 {
-    json_t *faults = json_array();
-    json_array_append_new(
-        faults, missing ? json_fault("Idempotency-Key", "required",
-                                     "Send the header Idempotency-Key, a new one for each request "
-                                     "(a UUIDv7 is best) and the same one for each retry.",
-                                     NULL)
-                        : json_fault("Idempotency-Key", "malformed",
-                                     "The key has 1 to 64 printable ASCII characters without "
-                                     "spaces.",
-                                     NULL));
-    json_answer_faults(exchange, faults);
+    if (missing)
+        json_answer_fault(exchange, "Idempotency-Key", "required",
+                          "Send the header Idempotency-Key, a new one for each request (a UUIDv7 "
+                          "is best) and the same one for each retry.",
+                          NULL);
+    else
+        json_answer_fault(exchange, "Idempotency-Key", "malformed",
+                          "The key has 1 to 64 printable ASCII characters without spaces.", NULL);
 }
 
 static void answer_faults(struct http_exchange *exchange, const struct request_faults *faults)

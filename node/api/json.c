@@ -32,6 +32,14 @@ void json_answer_faults(struct http_exchange *exchange, json_t *faults)
     json_decref(faults);
 }
 
+void json_answer_fault(struct http_exchange *exchange, const char *field, const char *code,
+                       const char *message, const char *message_fa)
+{
+    json_t *faults = json_array();
+    json_array_append_new(faults, json_fault(field, code, message, message_fa));
+    json_answer_faults(exchange, faults);
+}
+
 static bool type_matches(const json_t *value, json_type type)
 {
     return json_typeof(value) == type || (type == JSON_TRUE && json_is_boolean(value));

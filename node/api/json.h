@@ -25,5 +25,8 @@ json_t *json_fault(const char *field, const char *code, const char *message,
                    const char *message_fa);
 /* Answers 422 with the list (and frees it). */
 void json_answer_faults(struct http_exchange *exchange, json_t *faults);
+/* The same with one fault; message_fa may be NULL. */
+void json_answer_fault(struct http_exchange *exchange, const char *field, const char *code,
+                       const char *message, const char *message_fa);
 
 #endif
