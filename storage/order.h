@@ -1,5 +1,13 @@
 /* The order in which the logs of one node fold (design D1): whole logs, parents before children,
- * ties by incarnation id, the same at every holder of the same logs. */
+ * ties by incarnation id, the same at every holder of the same logs.
+ *
+ *   O1  a log stands in the order when every parent its first record names stands in it and is held
+ *       at least as far as it is named; the others wait
+ *   O2  a frozen parent (a fork) is held as far as it will ever be: it counts as far enough, or one
+ *       forked log would stop everything that its node records afterwards
+ *   O3  of the logs whose parents are all placed, the one with the smallest id comes next
+ *   O4  a log without records is not in the order; one whose first record is not a readable
+ *       incarnation names no parents, and its fold parks that record */
 #ifndef STORAGE_ORDER_H
 #define STORAGE_ORDER_H
 
@@ -11,10 +19,19 @@ struct order_entry {
     uint64_t size; /* records held = records to fold */
 };
 
-/* Logs of `node` written for `audience` whose named parents are all held at least as far as they
- * are named (and are themselves in the order): the others wait. *count entries into an array the
- * caller frees with free(). */
+/* Logs of `node` written for `audience`; NULL: for one of the two audiences that fold into views,
+ * "hub" and "all". *count entries into an array the caller frees with free(); NULL when there are
+ * none. */
 enum err order_of_node(struct log_store *logs, struct store_txn *txn, const char *node,
                        const char *audience, struct order_entry **entries, size_t *count);
+
+/* The same with a memory: ids and parents of logs never change, so a book reads them once. For one
+ * log store and one thread. */
+struct order_book;
+struct order_book *order_book_new(void); /* NULL: out of memory */
+void order_book_free(struct order_book *book);
+enum err order_book_of_node(struct order_book *book, struct log_store *logs, struct store_txn *txn,
+                            const char *node, const char *audience, struct order_entry **entries,
+                            size_t *count);
 
 #endif
