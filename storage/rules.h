@@ -13,6 +13,9 @@ struct rules {
     enum err (*fold)(void *context, struct view *view, const struct record_header *header,
                      struct bytes facts, struct bytes person, bool person_absent);
     void *context;
+    /* Raised whenever the same records would fold into other content: views of another version are
+     * deleted when they are opened, and folded again. */
+    uint32_t version;
 };
 
 #endif

@@ -1,0 +1,178 @@
+/* Writing the views store: one sorted pass over a frozen table, the positions it brings the view to
+ * and the node's row, in one transaction (V1).
+ *
+ * Such a transaction cannot be split, because between its parts the content would not be what the
+ * heads say. So what a table may hold is bounded instead (MEMORY_FLUSH_KEYS_MAX): LMDB gives up at
+ * 131,071 dirty pages, and even if every key falls into a page of its own they fit. */
+#include "storage/views_private.h"
+
+#include <string.h>
+
+struct flush {
+    struct store_txn txn;
+    char key[64 + VIEW_KEY_SIZE_MAX];
+    size_t prefix_size;
+    struct buffer scratch;
+};
+
+static enum err flush_entry(void *context, struct bytes key, struct bytes value)
+{
+    struct flush *flush = context;
+    if (key.size > VIEW_KEY_SIZE_MAX)
+        return ERR_INVALID;
+    if (key.size > 0)
+        memcpy(flush->key + flush->prefix_size, key.data, key.size);
+    struct bytes full = bytes_of(flush->key, flush->prefix_size + key.size);
+    if (value.data)
+        views_put_checked(&flush->txn, &flush->scratch, VIEWS_ENTRIES, full, value);
+    else
+        store_delete(&flush->txn, VIEWS_ENTRIES, full);
+    return flush->txn.err;
+}
+
+static enum err write_once(struct views *views, const struct views_change *change)
+{
+    struct flush flush = { .txn = store_begin_write(views->store) };
+    flush.prefix_size = views_prefix(flush.key, change->node, change->generation);
+    enum err err = flush.txn.err;
+    if (err == OK && change->memory)
+        err = memory_frozen_scan(change->memory, flush_entry, &flush);
+    for (size_t i = 0; i < change->head_count; i++)
+        views_head_write(&flush.txn, change->node, change->generation, change->first_head + i,
+                         &change->heads[i]);
+    views_row_write(&flush.txn, change->node, &change->row);
+    buffer_close(&flush.scratch);
+    if (err != OK) {
+        store_abort(&flush.txn);
+        return err;
+    }
+    return store_commit(&flush.txn);
+}
+
+enum err views_write(struct views *views, const struct views_change *change)
+{
+    size_t size = change->memory ? memory_frozen_size(change->memory) : 0;
+    enum err err = store_needs_growth(views->store, size) ? store_grow(views->store) : OK;
+    while (err == OK) {
+        err = write_once(views, change);
+        if (err != ERR_MAP_FULL)
+            return err;
+        err = store_grow(views->store);
+    }
+    return err;
+}
+
+/* ---- flush ------------------------------------------------------------------------------------ */
+
+/* The heads after the flush: the last one advanced, or one more. */
+static enum err flush_heads(struct views *views, const struct log_head *head,
+                            struct views_change *change)
+{
+    struct store_txn txn = store_begin_read(views->store);
+    struct log_head last;
+    size_t count = 0;
+    enum err err = txn.err;
+    if (err == OK)
+        err = views_row_read(&txn, views->node, &change->row);
+    if (err == OK)
+        err = views_head_last(&txn, views->node, change->row.generation, &last, &count);
+    store_abort(&txn);
+    if (err != OK)
+        return err;
+    bool same = count > 0 && log_id_equal(&last.log, &head->log);
+    if (same && head->size < last.size)
+        return ERR_STALE;
+    change->first_head = same ? count - 1 : count;
+    change->heads = head;
+    change->head_count = 1;
+    change->generation = change->row.generation;
+    return OK;
+}
+
+enum err views_flush(struct views *views, const struct log_head *head)
+{
+    if (!views->memory || !memory_has_frozen(views->memory))
+        return ERR_NOT_FOUND;
+    struct views_change change = { .node = views->node, .memory = views->memory };
+    enum err err = flush_heads(views, head, &change);
+    if (err == OK)
+        err = views_write(views, &change);
+    if (err == OK)
+        memory_frozen_drop(views->memory);
+    return err;
+}
+
+/* ---- dead generations (V3) -------------------------------------------------------------------- */
+
+struct sweep {
+    const char *node;
+    const struct views_row *row;
+    struct store_txn *txn;
+    struct buffer keys; /* size(u16), key ... : gathered first, a delete moves what is read */
+    size_t count, budget;
+};
+
+static bool generation_is_alive(const struct views_row *row, uint32_t generation)
+{
+    return generation == row->generation || generation == row->next;
+}
+
+static enum err sweep_gather(struct sweep *sweep, unsigned table)
+{
+    char prefix[64];
+    size_t size = views_prefix(prefix, sweep->node, 0);
+    struct bytes key, value;
+    struct store_cursor cursor = store_cursor_open(sweep->txn, table);
+    enum err err = store_cursor_seek(&cursor, bytes_of(prefix, size), &key, &value);
+    while (err == OK && sweep->count < sweep->budget && key.size >= size &&
+           memcmp(key.data, prefix, size - 4) == 0) {
+        uint32_t generation = get_u32(key.data + size - 4);
+        if (generation_is_alive(sweep->row, generation)) {
+            if (generation == UINT32_MAX)
+                break;
+            views_prefix(prefix, sweep->node, generation + 1);
+            err = store_cursor_seek(&cursor, bytes_of(prefix, size), &key, &value);
+            continue;
+        }
+        buffer_append_u16(&sweep->keys, (uint16_t)key.size);
+        buffer_append_bytes(&sweep->keys, key);
+        sweep->count++;
+        err = store_cursor_next(&cursor, &key, &value);
+    }
+    store_cursor_close(&cursor);
+    if (err == OK || err == ERR_END)
+        err = sweep->keys.err;
+    return err;
+}
+
+static void sweep_delete(struct sweep *sweep, unsigned table)
+{
+    struct reader reader = reader_of(buffer_bytes(&sweep->keys));
+    while (!reader_at_end(&reader)) {
+        uint16_t size = read_u16(&reader);
+        store_delete(sweep->txn, table, read_bytes(&reader, size));
+    }
+    buffer_clear(&sweep->keys);
+}
+
+enum err views_sweep(struct views *views, const char *node, size_t budget)
+{
+    struct views_row row;
+    struct store_txn txn = store_begin_write(views->store);
+    struct sweep sweep = { .node = node, .row = &row, .txn = &txn, .budget = budget };
+    enum err err = txn.err;
+    if (err == OK)
+        err = views_row_read(&txn, node, &row);
+    for (unsigned table = VIEWS_HEADS; err == OK && table <= VIEWS_ENTRIES; table++) {
+        err = sweep_gather(&sweep, table);
+        if (err == OK)
+            sweep_delete(&sweep, table);
+    }
+    buffer_close(&sweep.keys);
+    if (err != OK || sweep.count == 0) {
+        store_abort(&txn);
+        return err == OK ? ERR_END : err;
+    }
+    err = store_commit(&txn);
+    return err == ERR_MAP_FULL ? store_grow(views->store) : err;
+}

@@ -1,0 +1,112 @@
+/* Shared by views*.c only: the store's tables and rows, and the parts of a fold. */
+#ifndef STORAGE_VIEWS_PRIVATE_H
+#define STORAGE_VIEWS_PRIVATE_H
+
+#include "storage/views.h"
+
+#include <pthread.h>
+
+enum views_table { VIEWS_META, VIEWS_NODES, VIEWS_HEADS, VIEWS_ENTRIES, VIEWS_TABLE_COUNT };
+
+#define VIEWS_CHECK_SIZE 8
+
+/* What the process remembers of a node. */
+struct views_memo {
+    char node[NODE_NAME_SIZE_MAX + 1];
+    bool held;                   /* its applied positions were found in the log store */
+    uint32_t damaged_generation; /* where an entry failed its check; 0 nowhere */
+};
+
+struct views {
+    struct store *store;
+    struct memory *memory; /* NULL when read-only */
+    char node[NODE_NAME_SIZE_MAX + 1];
+    char audience[NODE_NAME_SIZE_MAX + 1];
+    struct rules rules;
+    size_t map_size;
+
+    struct views_reader decider;
+    bool decider_is_open;
+
+    /* the views thread's */
+    struct memory *scratch; /* changes of one fold, on their way into one transaction */
+    struct order_book *book;
+
+    pthread_mutex_t mutex; /* guards the memos */
+    struct views_memo *memos;
+    size_t memo_count;
+};
+
+/* ---- rows (views_rows.c) ---- */
+
+/* The row of a node in `nodes`. Generations count from 1; 0 is none. */
+struct views_row {
+    uint32_t generation; /* the one that is read */
+    uint32_t next;       /* being folded aside */
+    uint32_t newest;     /* the highest number ever used */
+    bool rebuild;        /* the current one is damaged: it is not added to, only replaced */
+};
+
+/* node 0x00 generation: what keys of heads and entries begin with. Returns the size. */
+size_t views_prefix(char out[64], const char *node, uint32_t generation);
+/* Eight bytes over key and value; `scratch` holds the bytes between calls, so that it allocates
+ * once. ERR_NOMEM. */
+enum err views_entry_check(struct buffer *scratch, struct bytes key, struct bytes value,
+                           uint8_t check[VIEWS_CHECK_SIZE]);
+/* Writes value and check under key. */
+void views_put_checked(struct store_txn *txn, struct buffer *scratch, unsigned table,
+                       struct bytes key, struct bytes value);
+/* Verifies a stored value and takes its check off. ERR_CORRUPT. */
+enum err views_take_checked(struct buffer *scratch, struct bytes key, struct bytes *value);
+
+/* A node without a row has generation 1 and nothing in it. A row that fails its check is replaced by
+ * one whose generation lies above everything stored (V3). */
+enum err views_row_read(struct store_txn *txn, const char *node, struct views_row *row);
+void views_row_write(struct store_txn *txn, const char *node, const struct views_row *row);
+
+/* The applied heads of a generation; an array for free(). ERR_CORRUPT. */
+enum err views_heads_read(struct store_txn *txn, const char *node, uint32_t generation,
+                          struct log_head **heads, size_t *count);
+void views_head_write(struct store_txn *txn, const char *node, uint32_t generation, size_t index,
+                      const struct log_head *head);
+/* The number of heads of a generation, and the last one. */
+enum err views_head_last(struct store_txn *txn, const char *node, uint32_t generation,
+                         struct log_head *head, size_t *count);
+
+/* ---- readers (views_reader.c) ---- */
+/* Without the memory table: as applied. */
+enum err views_reader_begin_applied(struct views *views, const char *node,
+                                    struct views_reader *reader);
+/* One generation, changed through the scratch table. */
+enum err views_reader_begin_fold(struct views *views, const char *node, uint32_t generation,
+                                 struct views_reader *reader);
+/* The digest of what a reader sees. */
+enum err views_reader_digest(struct views_reader *reader, struct hash *digest, uint64_t *entries);
+
+/* ---- memos (views.c) ---- */
+/* A copy; all zero for a node not met yet. */
+struct views_memo views_memo_get(struct views *views, const char *node);
+void views_note_held(struct views *views, const char *node, bool held);
+void views_note_damage(struct views *views, const char *node, uint32_t generation);
+
+/* ---- writing (views_flush.c) ---- */
+struct views_change {
+    const char *node;
+    uint32_t generation;    /* the frozen table of `memory` goes there */
+    struct memory *memory;  /* or NULL */
+    struct views_row row;
+    const struct log_head *heads; /* to be written, the first one at index `first_head` */
+    size_t first_head, head_count;
+};
+/* Everything in one transaction (V1); grows the map and begins again when it is used up. */
+enum err views_write(struct views *views, const struct views_change *change);
+/* Deletes up to `budget` entries of dead generations of a node (V3). ERR_END when there are none. */
+enum err views_sweep(struct views *views, const char *node, size_t budget);
+
+/* ---- folding (views_fold.c) ---- */
+/* views_fold towards a fixed end instead of what the log store holds. */
+enum err views_fold_to(struct views *views, struct log_store *logs, const char *node,
+                       const struct order_entry *order, size_t order_count, uint64_t budget,
+                       uint64_t *folded);
+
+#endif
