@@ -5,7 +5,6 @@ block, which ends exactly the processes that it started."""
 import http.client
 import json
 import os
-import select
 import shutil
 import signal
 import socket
