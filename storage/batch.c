@@ -18,6 +18,13 @@ void batch_begin(struct batch_builder *batch, const struct merkle_frontier *at)
     batch->frontier = *at;
 }
 
+void batch_begin_detached(struct batch_builder *batch, uint64_t first)
+{
+    memset(batch, 0, sizeof *batch);
+    batch->first = first;
+    batch->detached = true;
+}
+
 void batch_close(struct batch_builder *batch)
 {
     buffer_close(&batch->lengths);
@@ -79,8 +86,21 @@ void batch_add(struct batch_builder *batch, const struct record *record, const s
         batch->err = ERR_NOMEM;
         return;
     }
-    merkle_frontier_append(&batch->frontier, leaf, batch_on_node, batch);
+    if (!batch->detached)
+        merkle_frontier_append(&batch->frontier, leaf, batch_on_node, batch);
     batch->count++;
+}
+
+void batch_attach(struct batch_builder *batch, const struct merkle_frontier *at)
+{
+    struct hash leaf;
+    require(batch->detached && at->size == batch->first);
+    batch->detached = false;
+    batch->frontier = *at;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        memcpy(leaf.bytes, batch->leaves.data + (size_t)i * HASH_SIZE, HASH_SIZE);
+        merkle_frontier_append(&batch->frontier, &leaf, batch_on_node, batch);
+    }
 }
 
 size_t batch_size(const struct batch_builder *batch, size_t note_size)
@@ -110,7 +130,7 @@ static uint8_t *write_head(uint8_t *out, unsigned frontier_count, uint32_t count
 
 void batch_write(const struct batch_builder *batch, struct bytes note, uint8_t *out)
 {
-    require(batch->err == OK && batch->count > 0);
+    require(batch->err == OK && batch->count > 0 && !batch->detached);
     unsigned frontier_count = merkle_frontier_count(batch->frontier.size);
     out = write_head(out, frontier_count, batch->count, note.size);
     out = write_bytes(out, batch->lengths.data, batch->lengths.size);

@@ -26,6 +26,7 @@
 struct batch_builder {
     uint64_t first; /* position of its first record */
     uint32_t count;
+    bool detached; /* the frontier is not known yet */
     struct merkle_frontier frontier; /* after the last added record */
     struct buffer lengths, leaves, records;
     /* Perfect subtrees of level >= MERKLE_BLOCK_LEVEL that the batch completed. */
@@ -40,6 +41,10 @@ struct batch_builder {
 
 /* `batch` may be uninitialised; batch_close() gives its memory back. */
 void batch_begin(struct batch_builder *batch, const struct merkle_frontier *at);
+/* The same without the tree, for records whose predecessors may not be stored yet; the frontier
+ * comes with batch_attach() (once, after the last batch_add). */
+void batch_begin_detached(struct batch_builder *batch, uint64_t first);
+void batch_attach(struct batch_builder *batch, const struct merkle_frontier *at);
 /* The record is copied, its person part sealed. The caller has verified it. */
 void batch_add(struct batch_builder *batch, const struct record *record, const struct hash *leaf,
                const struct seal_key *key);

@@ -12,6 +12,7 @@ static const char *const table_names[LOG_TABLE_COUNT] = {
     [LOG_META] = "meta",         [LOG_LOGS] = "logs",   [LOG_NAMES] = "names",
     [LOG_BATCHES] = "batches",   [LOG_TREE] = "tree",   [LOG_NOTES] = "notes",
     [LOG_RECEIPTS] = "receipts", [LOG_FORKS] = "forks", [LOG_ERASURES] = "erasures",
+    [LOG_WITHHELD] = "withheld",
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -188,6 +189,7 @@ const char *log_store_node(const struct log_store *logs)
 
 #define ROW_FORMAT 1
 #define ROW_FROZEN 1
+#define ROW_BRANCH 2
 
 enum err log_row_get(struct store_txn *txn, uint32_t number, struct log_row *row)
 {
@@ -206,9 +208,10 @@ enum err log_row_get(struct store_txn *txn, uint32_t number, struct log_row *row
     row->cosigned_size = read_u64(&reader);
     struct bytes origin = read_bytes(&reader, origin_size);
     row->frozen = flags & ROW_FROZEN;
+    row->branch = flags & ROW_BRANCH;
     if (format > ROW_FORMAT)
         return ERR_VERSION;
-    if (format != ROW_FORMAT || (flags & ~ROW_FROZEN) || reader.err != OK || reader.rest.size > 0 ||
+    if (format != ROW_FORMAT || (flags & ~(ROW_FROZEN | ROW_BRANCH)) || reader.err != OK || reader.rest.size > 0 ||
         log_id_from_origin(&row->id, origin) != OK)
         return ERR_CORRUPT;
     return OK;
@@ -221,7 +224,7 @@ void log_row_put(struct store_txn *txn, uint32_t number, const struct log_row *r
     log_id_origin(&row->id, origin);
     size_t origin_size = strlen(origin);
     value[0] = ROW_FORMAT;
-    value[1] = row->frozen ? ROW_FROZEN : 0;
+    value[1] = (uint8_t)((row->frozen ? ROW_FROZEN : 0) | (row->branch ? ROW_BRANCH : 0));
     put_u16(value + 2, (uint16_t)origin_size);
     put_u32(value + 4, row->fork_count);
     put_u64(value + 8, row->pending_size);
@@ -343,6 +346,7 @@ enum err log_state_get(struct log_store *logs, struct store_txn *txn, uint32_t n
         .pending_root = row.pending_root,
         .cosigned_size = row.cosigned_size,
         .frozen = row.frozen,
+        .branch = row.branch,
     };
     return log_size(logs, txn, number, &state->size);
 }

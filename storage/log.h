@@ -11,6 +11,8 @@
  *   forks       log number, sequence -> evidence and the records of the other branch
  *   erasures    origin 0x00 position(u64) -> empty: person parts erased, whether held yet or not
  *               (storage/erase.h)
+ *   withheld    log number, position -> empty: the person part did not come with the record, and
+ *               no erasure explains it yet
  *
  * Functions that take a transaction become durable with it. One thread writes. Everything read is
  * checked: a record against its leaf hash and commitments, a leaf against the tree where proofs are
@@ -57,6 +59,7 @@ struct log_state {
     struct hash pending_root;
     uint64_t cosigned_size; /* the largest size this node has given a receipt for */
     bool frozen;            /* a fork was found: nothing more is taken */
+    bool branch;            /* the other branch of a forked log; folded and named by nobody */
 };
 
 /* Numbers are dense from 0 in order of first sight. */
@@ -110,6 +113,10 @@ struct merkle_source log_merkle_source(struct log_source *source);
 enum err log_note(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t from,
                   uint64_t limit, struct buffer *note, uint64_t *size);
 
+/* The smallest stored note with after < size <= limit; otherwise as log_note. */
+enum err log_note_after(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                        uint64_t after, uint64_t limit, struct buffer *note, uint64_t *size);
+
 /* Followed logs: compare-and-advance of the accepted checkpoint. `expected` is the pending size the
  * consistency proof began at; ERR_STALE when it is no longer that one. The caller has verified the
  * signature and the proof. */
@@ -139,6 +146,20 @@ enum err log_freeze(struct log_store *logs, struct store_txn *txn, uint32_t numb
                     struct bytes evidence);
 enum err log_fork_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
                       uint32_t sequence, struct buffer *evidence);
+
+/* The number under which the other branch of a forked log is kept, a log of the same id of its own
+ * (design D6: both branches stay). Made when `create`; ERR_NOT_FOUND otherwise. */
+enum err log_branch(struct log_store *logs, struct store_txn *txn, const struct log_id *id,
+                    bool create, uint32_t *number);
+
+/* Person parts that did not come (design D3): no receipt covers such a record until its erasure is
+ * held. ERR_NOT_FOUND when nothing is withheld below `size`. */
+enum err log_withheld_add(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                          uint64_t position);
+enum err log_withheld_explain(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                              uint64_t position);
+enum err log_withheld_below(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                            uint64_t size, uint64_t *position);
 
 /* Deletes the person part and salt of one record by rewriting its batch. OK when it has none;
  * ERR_NOT_FOUND beyond the held size. */

@@ -68,7 +68,7 @@ static enum err tips_collect(struct log_store *logs, struct store_txn *txn, cons
         if (err != OK)
             return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
         tips[number] = (struct tip){ .id = state.id, .size = state.size };
-        tips[number].considered = state.size > 0 && id_is_of(&state.id, node, audience);
+        tips[number].considered = state.size > 0 && !state.branch && id_is_of(&state.id, node, audience);
     }
     return OK;
 }

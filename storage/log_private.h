@@ -14,6 +14,7 @@ enum log_table {
     LOG_RECEIPTS,
     LOG_FORKS,
     LOG_ERASURES,
+    LOG_WITHHELD,
     LOG_TABLE_COUNT
 };
 
@@ -52,6 +53,7 @@ bool log_key_is_position(struct bytes key, uint32_t number, uint64_t *position);
 struct log_row {
     struct log_id id;
     bool frozen;
+    bool branch;
     uint32_t fork_count;
     uint64_t pending_size;
     struct hash pending_root;

@@ -3,7 +3,7 @@
 
 #include "proto/record/part.h"
 
-/* ---- incarnation ------------------------------------------------------------------------------ */
+/* ---- incarnation ----------------------------------------------------------------------------- */
 
 enum incarnation_key { INCARNATION_PARENTS = 1, INCARNATION_OCCURRED_AT, INCARNATION_FLAGS };
 #define INCARNATION_KEYS_ALL \
@@ -96,7 +96,7 @@ enum err incarnation_facts_decode(struct incarnation_facts *facts, struct bytes 
     return unpack_end(&unpack);
 }
 
-/* ---- erase ------------------------------------------------------------------------------------ */
+/* ---- erase ----------------------------------------------------------------------------------- */
 
 enum erase_key { ERASE_OCCURRED_AT = 1, ERASE_RECORD, ERASE_REASON };
 #define ERASE_RECORD_FIELDS 2
@@ -152,7 +152,7 @@ enum err erase_facts_decode(struct erase_facts *facts, struct bytes part)
     return unpack_end(&unpack);
 }
 
-/* ---- directory -------------------------------------------------------------------------------- */
+/* ---- directory ------------------------------------------------------------------------------- */
 
 enum directory_key {
     DIRECTORY_OCCURRED_AT = 1, DIRECTORY_NODE, DIRECTORY_ISO, DIRECTORY_NAME_FA, DIRECTORY_NAME_EN,

@@ -12,7 +12,7 @@
 #define CAUSE_FIELDS 3
 #define RECEIPT_FIELDS 4
 
-/* ---- encoding --------------------------------------------------------------------------------- */
+/* ---- encoding -------------------------------------------------------------------------------- */
 
 static bool cause_is_valid(const struct record_cause *cause)
 {
@@ -21,8 +21,8 @@ static bool cause_is_valid(const struct record_cause *cause)
 
 static bool receipt_is_valid(const struct record_receipt *receipt)
 {
-    return node_name_is_valid(bytes_of(receipt->hub, strnlen(receipt->hub, sizeof receipt->hub))) &&
-           receipt->size <= POSITION_MAX && receipt->time_s >= 0;
+    return name_field_is_valid(receipt->hub) && receipt->size <= POSITION_MAX &&
+           receipt->time_s >= 0;
 }
 
 static bool header_is_valid(const struct record_header *header)
@@ -83,7 +83,7 @@ enum err record_header_encode(struct buffer *out, const struct record_header *he
     return out->err;
 }
 
-/* ---- decoding --------------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------------------- */
 
 static void expect(struct reader *reader, bool holds)
 {

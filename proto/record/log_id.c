@@ -65,8 +65,8 @@ void log_id_origin(const struct log_id *id, char out[LOG_ORIGIN_SIZE_MAX + 1])
 /* The range up to the next '/', which is passed over; empty without one. */
 static struct bytes take_name(struct reader *reader)
 {
-    const uint8_t *slash = reader->rest.size ? memchr(reader->rest.data, '/', reader->rest.size)
-                                             : NULL;
+    const uint8_t *slash =
+        reader->rest.size ? memchr(reader->rest.data, '/', reader->rest.size) : NULL;
     if (!slash)
         return BYTES_NONE;
     struct bytes name = read_bytes(reader, (size_t)(slash - reader->rest.data));

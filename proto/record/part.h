@@ -9,7 +9,7 @@
 #include "proto/wire/pack.h"
 #include "proto/wire/pack_types.h"
 
-/* ---- encoding: part_end(out, start) after the fields, `start` = out->size before the map ------ */
+/* ---- encoding: part_end(out, start) after the fields, `start` = out->size before the map ----- */
 
 void part_put_uint(struct buffer *out, uint64_t key, uint64_t value);
 /* Nothing for an empty text; part_count_texts() counts what will be written. */
@@ -19,7 +19,7 @@ size_t part_count_texts(const struct bytes *const texts[], size_t count);
  * ERR_INVALID, or the buffer's own error. */
 enum err part_end(struct buffer *out, size_t start);
 
-/* ---- decoding: unpack_end() on every path ----------------------------------------------------- */
+/* ---- decoding: unpack_end() on every path ---------------------------------------------------- */
 
 /* Begins and enters the map; the number of its fields, 0 after an error. */
 size_t part_begin(struct unpack *unpack, struct bytes part);

@@ -21,7 +21,7 @@ enum person_key {
     PERSON_NAME = 1, PERSON_NATIONAL_ID, PERSON_PHONE, PERSON_TEXT, PERSON_ADDRESS
 };
 
-/* ---- facts ------------------------------------------------------------------------------------ */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static bool facts_are_valid(const struct request_facts *facts)
 {
@@ -95,7 +95,7 @@ enum err request_facts_decode(struct request_facts *facts, struct bytes part)
     return unpack_end(&unpack);
 }
 
-/* ---- person ----------------------------------------------------------------------------------- */
+/* ---- person ---------------------------------------------------------------------------------- */
 
 static bool national_id_is_valid(struct bytes id)
 {

@@ -7,14 +7,14 @@ bool time_ms_is_valid(int64_t time_ms)
     return time_ms >= 0 && (uint64_t)time_ms <= TIME_MS_MAX;
 }
 
-static bool name_is_valid(const char name[NODE_NAME_SIZE_MAX + 1])
+bool name_field_is_valid(const char name[NODE_NAME_SIZE_MAX + 1])
 {
     return node_name_is_valid(bytes_of(name, strnlen(name, NODE_NAME_SIZE_MAX + 1)));
 }
 
 bool log_id_is_valid(const struct log_id *id)
 {
-    return name_is_valid(id->node) && name_is_valid(id->audience);
+    return name_field_is_valid(id->node) && name_field_is_valid(id->audience);
 }
 
 static bool bytes_are_within(struct bytes text, uint8_t least, uint8_t most)

@@ -11,6 +11,8 @@
 #define TIME_MS_MAX (UINT64_C(1) << 53)
 
 bool time_ms_is_valid(int64_t time_ms);
+/* A valid name, terminated within its field. */
+bool name_field_is_valid(const char name[NODE_NAME_SIZE_MAX + 1]);
 /* Both names valid and terminated. */
 bool log_id_is_valid(const struct log_id *id);
 /* Only the bytes 0x20..0x7e; true for nothing at all. */

@@ -6,7 +6,8 @@
 #include <string.h>
 
 _Static_assert(KEY_SIZE == crypto_sign_SEEDBYTES && KEY_SIZE == crypto_sign_PUBLICKEYBYTES, "");
-_Static_assert(KEY_SIZE == crypto_scalarmult_SCALARBYTES && KEY_SIZE == crypto_scalarmult_BYTES, "");
+_Static_assert(KEY_SIZE == crypto_scalarmult_SCALARBYTES && KEY_SIZE == crypto_scalarmult_BYTES,
+               "");
 _Static_assert(sizeof((struct sign_key){ 0 }.secret) == crypto_sign_SECRETKEYBYTES, "");
 _Static_assert(SIGNATURE_SIZE == crypto_sign_BYTES, "");
 

@@ -248,8 +248,8 @@ enum err merkle_verify_block(const struct hash *block, uint64_t first, uint64_t 
 }
 
 /* Sizes that need no hash: the empty tree is a prefix of every tree, a tree of itself. */
-static enum err verify_trivial_consistency(uint64_t from, const struct hash *from_root,
-                                           uint64_t to, const struct hash *to_root,
+static enum err verify_trivial_consistency(uint64_t from, const struct hash *from_root, uint64_t to,
+                                           const struct hash *to_root,
                                            const struct merkle_proof *proof)
 {
     struct hash empty;

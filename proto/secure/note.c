@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EM_DASH_SPACE "\xe2\x80\x94 "
+#define EM_DASH_SPACE      "\xe2\x80\x94 "
 #define COSIGNATURE_HEADER "cosignature/v1\n"
-#define BASE64 sodium_base64_VARIANT_ORIGINAL
-#define BASE64_SIZE(size) (((size) + 2) / 3 * 4)
+#define BASE64             sodium_base64_VARIANT_ORIGINAL
+#define BASE64_SIZE(size)  (((size) + 2) / 3 * 4)
 
-#define KEY_ID_SIZE 4
-#define TIME_SIZE 8
+#define KEY_ID_SIZE      4
+#define TIME_SIZE        8
 #define COSIGNATURE_SIZE (TIME_SIZE + SIGNATURE_SIZE)
 #define DECIMAL_SIZE_MAX 20
-#define CHECKPOINT_TEXT_SIZE_MAX \
+#define CHECKPOINT_TEXT_SIZE_MAX                                                                   \
     (LOG_ORIGIN_SIZE_MAX + 1 + DECIMAL_SIZE_MAX + 1 + BASE64_SIZE(HASH_SIZE) + 1)
 
 /* A key as notes name it. */
@@ -162,8 +162,7 @@ void checkpoint_sign(struct buffer *out, const struct checkpoint *checkpoint,
     uint8_t signature[SIGNATURE_SIZE];
     size_t text_size = checkpoint_text(text, checkpoint);
     log_id_origin(&checkpoint->log, origin);
-    struct note_key named =
-        note_key_of(bytes_of_string(origin), NOTE_KEY_ED25519, &key->public);
+    struct note_key named = note_key_of(bytes_of_string(origin), NOTE_KEY_ED25519, &key->public);
     sign_message(key, bytes_of(text, text_size), signature);
     buffer_append(out, text, text_size);
     buffer_append_u8(out, '\n');
@@ -310,8 +309,8 @@ enum err receipt_sign(struct buffer *out, struct bytes input, struct bytes cosig
     uint8_t signature[COSIGNATURE_SIZE];
     if (find_signature(&note, &named, signature, sizeof signature) != ERR_NOT_FOUND)
         return ERR_EXISTS;
-    size_t line_size = strlen(EM_DASH_SPACE) + cosigner.size + 1 +
-                       BASE64_SIZE(KEY_ID_SIZE + COSIGNATURE_SIZE) + 1;
+    size_t line_size =
+        strlen(EM_DASH_SPACE) + cosigner.size + 1 + BASE64_SIZE(KEY_ID_SIZE + COSIGNATURE_SIZE) + 1;
     if (note.signature_count == NOTE_SIGNATURE_MAX || input.size + line_size > NOTE_SIZE_MAX)
         return ERR_TOO_LARGE;
 

@@ -5,8 +5,6 @@
 #include "proto/wire/pack_types.h"
 #include "proto/wire/skim.h"
 
-#include <string.h>
-
 #define SOFTWARE_SIZE_MAX 64
 #define PROVINCE_SIZE_MAX 16
 #define ENROL_CODE_SIZE_MAX 32
@@ -14,11 +12,6 @@
 
 /* Of each type: what a field may be (for both directions), how it is written, how it is read. The
  * functions are named after the type; the table at the end lists them. */
-
-static bool name_is_valid(const char name[NODE_NAME_SIZE_MAX + 1])
-{
-    return node_name_is_valid(bytes_of(name, strnlen(name, NODE_NAME_SIZE_MAX + 1)));
-}
 
 static bool is_in(uint64_t value, uint64_t min, uint64_t max)
 {
@@ -44,13 +37,13 @@ static void unpack_proof(struct unpack *unpack, struct merkle_proof *proof)
         unpack_bin_into(unpack, proof->hashes[i].bytes, HASH_SIZE);
 }
 
-/* ---- hello ------------------------------------------------------------------------------------ */
+/* ---- hello ----------------------------------------------------------------------------------- */
 
 static bool hello_is_valid(const struct message *message)
 {
     const struct message_hello *hello = &message->hello;
     return hello->protocol_min >= 1 && hello->protocol_min <= hello->protocol_max &&
-           name_is_valid(hello->node) && is_in(hello->role, ROLE_PROVINCE, ROLE_HUB) &&
+           name_field_is_valid(hello->node) && is_in(hello->role, ROLE_PROVINCE, ROLE_HUB) &&
            hello->software.size <= SOFTWARE_SIZE_MAX && hello->credit <= POSITION_MAX;
 }
 
@@ -78,7 +71,7 @@ static void hello_unpack(struct unpack *unpack, struct message *message)
     hello->credit = unpack_uint(unpack, POSITION_MAX);
 }
 
-/* ---- heads ------------------------------------------------------------------------------------ */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 static bool heads_is_valid(const struct message *message)
 {
@@ -113,7 +106,7 @@ static void heads_unpack(struct unpack *unpack, struct message *message)
     }
 }
 
-/* ---- want ------------------------------------------------------------------------------------- */
+/* ---- want ------------------------------------------------------------------------------------ */
 
 static bool want_is_valid(const struct message *message)
 {
@@ -135,7 +128,7 @@ static void want_unpack(struct unpack *unpack, struct message *message)
     message->want.pending = unpack_uint(unpack, POSITION_MAX);
 }
 
-/* ---- checkpoint ------------------------------------------------------------------------------- */
+/* ---- checkpoint ------------------------------------------------------------------------------ */
 
 static bool checkpoint_is_valid(const struct message *message)
 {
@@ -158,7 +151,7 @@ static void checkpoint_unpack(struct unpack *unpack, struct message *message)
     unpack_proof(unpack, &message->checkpoint.proof);
 }
 
-/* ---- package ---------------------------------------------------------------------------------- */
+/* ---- package --------------------------------------------------------------------------------- */
 
 static bool package_is_valid(const struct message *message)
 {
@@ -197,7 +190,7 @@ static void package_unpack(struct unpack *unpack, struct message *message)
     unpack_proof(unpack, &package->proof);
 }
 
-/* ---- receipt, credit -------------------------------------------------------------------------- */
+/* ---- receipt, credit ------------------------------------------------------------------------- */
 
 static bool receipt_is_valid(const struct message *message)
 {
@@ -229,12 +222,12 @@ static void credit_unpack(struct unpack *unpack, struct message *message)
     message->credit.size = unpack_uint(unpack, POSITION_MAX);
 }
 
-/* ---- refusal, fork ---------------------------------------------------------------------------- */
+/* ---- refusal, fork --------------------------------------------------------------------------- */
 
 static bool refusal_is_valid(const struct message *message)
 {
     const struct message_refusal *refusal = &message->refusal;
-    return log_id_is_valid(&refusal->log) && is_in(refusal->code, REFUSAL_GAP, REFUSAL_BUSY) &&
+    return log_id_is_valid(&refusal->log) && is_in(refusal->code, REFUSAL_GAP, REFUSAL_UNWANTED) &&
            refusal->next <= POSITION_MAX && refusal->text.size <= MESSAGE_TEXT_SIZE_MAX;
 }
 
@@ -269,7 +262,7 @@ static void fork_unpack(struct unpack *unpack, struct message *message)
     message->fork.proof = unpack_bin(unpack, MESSAGE_SIZE_MAX);
 }
 
-/* ---- ping and pong, close --------------------------------------------------------------------- */
+/* ---- ping and pong, close -------------------------------------------------------------------- */
 
 static bool ping_is_valid(const struct message *message)
 {
@@ -305,12 +298,12 @@ static void close_unpack(struct unpack *unpack, struct message *message)
     message->close.text = unpack_str(unpack, MESSAGE_TEXT_SIZE_MAX);
 }
 
-/* ---- enrolment -------------------------------------------------------------------------------- */
+/* ---- enrolment ------------------------------------------------------------------------------- */
 
 static bool enrol_is_valid(const struct message *message)
 {
     const struct message_enrol *enrol = &message->enrol;
-    return name_is_valid(enrol->node) && is_in(enrol->province.size, 1, PROVINCE_SIZE_MAX) &&
+    return name_field_is_valid(enrol->node) && is_in(enrol->province.size, 1, PROVINCE_SIZE_MAX) &&
            ascii_is_printable(enrol->province);
 }
 
@@ -355,7 +348,7 @@ static void enrolled_unpack(struct unpack *unpack, struct message *message)
     message->enrolled.code = unpack_str(unpack, ENROL_CODE_SIZE_MAX);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct message_form {
     const char *name;

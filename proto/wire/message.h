@@ -44,13 +44,15 @@ struct message_hello {
 };
 enum node_role { ROLE_PROVINCE = 1, ROLE_HUB = 2 };
 
-/* The logs this side can send, changed or all. [2, complete, [[log, size]...]] */
+/* Logs this side can send. A link begins with a series of these that tells all its tips; the last
+ * of the series is complete. Later ones tell what has grown, or answer a WANT that cannot be
+ * served. [2, complete, [[log, size]...]] */
 struct message_head {
     struct log_id log;
     uint64_t size;
 };
 struct message_heads {
-    bool complete; /* everything this side offers stands here; otherwise an addition */
+    bool complete; /* the first series ends here */
     size_t count;
     struct message_head heads[MESSAGE_HEAD_MAX];
 };
@@ -70,8 +72,11 @@ struct message_checkpoint {
 };
 
 /* [5, log, first, count, against, encoding, body, [hash...]]: `count` records from `first`, inside
- * one block; `body` their wire forms one after the other; the proof is of the whole block, or what
- * of it the checkpoint of size `against` covers, whose last record is the package's last. */
+ * one block; `body` their wire forms one after the other. The proof depends on where they end:
+ *   at the end of the block, or of the checkpoint of size `against`: that of the block (or of what
+ *     the checkpoint covers of it), merkle_prove_block();
+ *   before (large records, a slow link): that the log of first + count records is a prefix of the
+ *     checkpoint, merkle_prove_consistency(). */
 struct message_package {
     struct log_id log;
     uint64_t first;
@@ -102,7 +107,10 @@ struct message_refusal {
 };
 enum refusal_code {
     REFUSAL_GAP = 1, REFUSAL_PROOF, REFUSAL_SIGNATURE, REFUSAL_FORK, REFUSAL_COMMITMENT,
-    REFUSAL_MALFORMED, REFUSAL_FULL, REFUSAL_NOT_ADMITTED, REFUSAL_BUSY
+    REFUSAL_MALFORMED, REFUSAL_FULL,
+    REFUSAL_NOT_ADMITTED, /* the asked one: not a log for you */
+    REFUSAL_BUSY,         /* the asked one: not now, ask again later */
+    REFUSAL_UNWANTED      /* the asker: stop sending this log */
 };
 
 /* [9, proof]: a transferable fork proof, see replication/README.md. */

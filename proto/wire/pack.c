@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static int append(void *out, const char *data, size_t size)
 {
@@ -79,7 +79,7 @@ void pack_map(struct buffer *out, size_t count)
     msgpack_pack_map(&packer, count);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* msgpack-c's tree of a small part (a request's facts are 17 values) fits one chunk. */
 #define ZONE_CHUNK_SIZE 1024

@@ -2,7 +2,7 @@
 
 #include "proto/wire/head.h"
 
-/* ---- the walk --------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 struct level {
     uint64_t left; /* values still to come: a pair of a map counts as two */

@@ -33,8 +33,8 @@ static void check_receipt(struct bytes note, const struct sign_key *key)
     int64_t time_s = -1;
     enum err err = receipt_sign(&receipt, note, bytes_of_string(cosigner), 1679315147, key);
     if (err == OK) {
-        err = receipt_open(buffer_bytes(&receipt), bytes_of_string(cosigner), &key->public,
-                           &time_s);
+        err =
+            receipt_open(buffer_bytes(&receipt), bytes_of_string(cosigner), &key->public, &time_s);
         require(err == OK && time_s == 1679315147);
     } else {
         require(err == ERR_EXISTS || err == ERR_TOO_LARGE);
@@ -62,8 +62,7 @@ FUZZ_TARGET(note)
     check_vkey(input);
     enum err err = checkpoint_parse(&parsed, input);
     enum err open_err = checkpoint_open(&opened, input, &key.public);
-    enum err receipt_err =
-        receipt_open(input, bytes_of_string(cosigner), &key.public, &time_s);
+    enum err receipt_err = receipt_open(input, bytes_of_string(cosigner), &key.public, &time_s);
     if (err != OK) {
         require(err == ERR_MALFORMED && open_err == ERR_MALFORMED && receipt_err == ERR_MALFORMED);
         return;

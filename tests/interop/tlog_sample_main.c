@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TILE_WIDTH 256
+#define TILE_WIDTH    256
 #define PATH_SIZE_MAX 4096
 
 static const char hub_key_name[] = "samad/hub-1/receipt";

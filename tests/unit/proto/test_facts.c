@@ -155,7 +155,7 @@ static void assert_frozen(const struct form *form, struct bytes encoded,
 
 static const struct row NOT_A_MAP[] = { { 0, "", ERR_MALFORMED } };
 
-/* ---- request facts ---------------------------------------------------------------------------- */
+/* ---- request facts --------------------------------------------------------------------------- */
 
 static const char *const REQUEST_FIELD[] = {
     "01 cf0000019b76d9bda0", "02 ae3234303132333435363738393132", "03 04", "04 01",
@@ -231,7 +231,7 @@ Test(request_facts, only_the_place_may_be_missing_and_unknown_keys_are_passed_ov
     assert_unknown_keys_are_passed_over(&REQUEST, "8a");
 }
 
-/* ---- request person --------------------------------------------------------------------------- */
+/* ---- request person -------------------------------------------------------------------------- */
 
 static const char *const PERSON_FIELD[] = {
     "01 b3d8b3d8a7d8b1d8a720d985d8add985d8afdb8c", "02 aa30303736323239363435",
@@ -311,7 +311,7 @@ Test(request_person, name_and_text_are_needed_and_the_rest_may_be_missing)
     buffer_close(&out);
 }
 
-/* ---- incarnation ------------------------------------------------------------------------------ */
+/* ---- incarnation ----------------------------------------------------------------------------- */
 
 static const char *const INCARNATION_FIELD[] = {
     ("01 92 93" LOG "cd0539" ROOT "93" LOG2 "00" ROOT), ("02" TIME), "03 05",
@@ -407,7 +407,7 @@ Test(incarnation_facts, as_many_parents_are_taken_as_fit_a_part)
     buffer_close(&out);
 }
 
-/* ---- erase ------------------------------------------------------------------------------------ */
+/* ---- erase ----------------------------------------------------------------------------------- */
 
 static const char *const ERASE_FIELD[] = {
     ("01" TIME), ("02 92" LOG "2a"), "03 ab636f7572742d6f72646572",
@@ -440,7 +440,7 @@ Test(erase_facts, every_limit_is_held_on_both_sides)
     assert_unknown_keys_are_passed_over(&ERASE, "85");
 }
 
-/* ---- directory -------------------------------------------------------------------------------- */
+/* ---- directory ------------------------------------------------------------------------------- */
 
 static const char *const DIRECTORY_FIELD[] = {
     ("01" TIME), "02 a76172646162696c", "03 a549522d3234", "04 acd8a7d8b1d8afd8a8db8cd984",
@@ -478,7 +478,7 @@ Test(directory_facts, every_limit_is_held_on_both_sides)
     assert_unknown_keys_are_passed_over(&DIRECTORY, "89");
 }
 
-/* ---- encoders --------------------------------------------------------------------------------- */
+/* ---- encoders -------------------------------------------------------------------------------- */
 
 #define REFUSED(kind, type, example, change)                                   \
     do {                                                                       \

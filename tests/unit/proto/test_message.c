@@ -252,7 +252,7 @@ Test(message, every_limit_is_held_on_both_sides)
     buffer_close(&again);
 }
 
-/* ---- limits that take many bytes -------------------------------------------------------------- */
+/* ---- limits that take many bytes ------------------------------------------------------------- */
 
 static uint8_t zeros[MESSAGE_SIZE_MAX + 1];
 
@@ -345,7 +345,7 @@ Test(message, a_mebibyte_of_nils_is_refused_by_the_skim)
     buffer_close(&form);
 }
 
-/* ---- the encoder ------------------------------------------------------------------------------ */
+/* ---- the encoder ----------------------------------------------------------------------------- */
 
 #define REFUSED(type, change)                                          \
     do {                                                               \

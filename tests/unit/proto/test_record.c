@@ -95,7 +95,7 @@ static enum err decode_exchanged(size_t field, const char *by)
     return err;
 }
 
-/* ---- the header ------------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 Test(record_header, its_bytes_are_frozen)
 {
@@ -275,7 +275,7 @@ Test(record_header, fields_that_are_said_to_be_absent_are_not_looked_at)
     buffer_close(&out);
 }
 
-/* ---- a whole record --------------------------------------------------------------------------- */
+/* ---- a whole record -------------------------------------------------------------------------- */
 
 struct example {
     struct buffer header, facts, person;
@@ -443,7 +443,7 @@ Test(record, the_commitment_is_sha256_of_salt_and_part)
     example_close(&example);
 }
 
-/* ---- on the wire ------------------------------------------------------------------------------ */
+/* ---- on the wire ----------------------------------------------------------------------------- */
 
 static enum err decode_one(struct bytes form)
 {

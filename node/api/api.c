@@ -1,0 +1,163 @@
+#include "node/api/api_private.h"
+
+#include "node/runtime/log.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct http_route ROUTES[] = {
+    { "POST", "/v1/requests", SCOPE_REGISTER, api_register, "register a citizen's request" },
+    { "GET", "/v1/requests", SCOPE_READ, api_list, "the newest requests" },
+    { "GET", "/v1/requests/{}", SCOPE_PERSON, api_show, "one request with personal data" },
+    { "POST", "/v1/requests/{}/erase", SCOPE_ADMIN, api_erase, "erase the personal data" },
+    { "POST", "/v1/lookups", SCOPE_READ, api_lookup, "a request by code and second factor" },
+    { "GET", "/v1/directory", SCOPE_READ, api_directory, "the provinces, as the hub says" },
+    { "GET", "/v1/status", SCOPE_READ, api_status, "logs, peers, lag, space, alarms" },
+    { "GET", "/metrics", SCOPE_READ, api_metrics, "the same for Prometheus" },
+    { "GET", "/healthz", 0, api_health, "the process runs" },
+    { "GET", "/readyz", 0, api_ready, "it takes requests" },
+};
+
+int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void api_answer_json(struct http_exchange *exchange, unsigned status, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    if (text)
+        http_answer(exchange, status, "application/json", bytes_of_string(text));
+    else
+        api_answer_err(exchange, ERR_NOMEM);
+    free(text);
+    json_decref(json);
+}
+
+void api_answer_err(struct http_exchange *exchange, enum err err)
+{
+    switch (err) {
+    case ERR_BUSY:
+        http_answer_header(exchange, "Retry-After", "1");
+        http_answer_problem(exchange, 503, "busy", "The node is at its limit",
+                            "Nothing was recorded. Try again in a second, with the same "
+                            "Idempotency-Key.",
+                            NULL);
+        break;
+    case ERR_FULL:
+        http_answer_header(exchange, "Retry-After", "60");
+        http_answer_problem(exchange, 507, "disk-full", "The node has no room for new requests",
+                            "Nothing was recorded. Reading and replication go on. The operator "
+                            "must free space on the data disk; intake then resumes by itself.",
+                            NULL);
+        break;
+    case ERR_CLOSED:
+        http_answer_header(exchange, "Retry-After", "5");
+        http_answer_problem(exchange, 503, "stopping", "The node is stopping or starting",
+                            "It is not known whether this was recorded. Try again with the same "
+                            "Idempotency-Key.",
+                            NULL);
+        break;
+    default:
+        http_answer_problem(exchange, 500, "internal", "The node could not do this",
+                            "It is not known whether this was recorded. Try again with the same "
+                            "Idempotency-Key; the node's log says why it failed.",
+                            NULL);
+        log_event(LOG_EVENT_ERROR, "api.failed", "error", err_name(err), NULL);
+    }
+}
+
+static void later_on_durable(struct durable_wait *wait, enum err err)
+{
+    struct api_later *later = (struct api_later *)wait;
+    if (err == OK) {
+        api_answer_json(later->exchange, later->status, later->json);
+    } else {
+        json_decref(later->json);
+        api_answer_err(later->exchange, err);
+    }
+    free(later);
+}
+
+void api_answer_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
+                             unsigned status, json_t *json)
+{
+    struct api_later *later = calloc(1, sizeof *later);
+    if (!later) {
+        json_decref(json);
+        api_answer_err(exchange, ERR_NOMEM);
+        return;
+    }
+    *later = (struct api_later){ .wait = { .group = group, .done = later_on_durable },
+                                 .exchange = exchange,
+                                 .status = status,
+                                 .json = json };
+    engine_when_durable(api->options.engine, &later->wait);
+}
+
+void api_health(void *context, struct http_exchange *exchange)
+{
+    (void)context;
+    http_answer(exchange, 200, "text/plain", bytes_of_string("ok\n"));
+}
+
+void api_ready(void *context, struct http_exchange *exchange)
+{
+    struct api *api = context;
+    if (atomic_load(&api->ready))
+        http_answer(exchange, 200, "text/plain", bytes_of_string("ready\n"));
+    else
+        http_answer(exchange, 503, "text/plain", bytes_of_string("not ready\n"));
+}
+
+enum err api_start(struct api **out, const struct api_options *options, struct buffer *problem)
+{
+    uint8_t key[16];
+    struct api *api = calloc(1, sizeof *api);
+    if (!api)
+        return ERR_NOMEM;
+    api->options = *options;
+    api->started_ms = wall_ms();
+    randombytes_buf(key, sizeof key);
+    enum err err = guesses_new(&api->guesses, key);
+    if (err == OK)
+        err = http_server_start(
+            &api->server,
+            &(struct http_options){ .listen = options->config->api_listen,
+                                    .tls_certificate = options->config->api_tls_certificate,
+                                    .tls_key = options->config->api_tls_key,
+                                    .connections_max = options->config->api_connections_max,
+                                    .routes = ROUTES,
+                                    .route_count = sizeof ROUTES / sizeof *ROUTES,
+                                    .tokens = options->tokens,
+                                    .context = api },
+            problem);
+    if (err == OK)
+        *out = api;
+    else
+        api_stop(api);
+    return err;
+}
+
+void api_stop(struct api *api)
+{
+    if (!api)
+        return;
+    http_server_stop(api->server);
+    guesses_free(api->guesses);
+    free(api);
+}
+
+uint16_t api_port(const struct api *api)
+{
+    return http_server_port(api->server);
+}
+
+void api_set_ready(struct api *api, bool ready)
+{
+    atomic_store(&api->ready, ready);
+}

@@ -1,0 +1,226 @@
+/* Reading requests: POST /v1/lookups (code and second factor: what a citizen may ask), GET
+ * /v1/requests/CODE (staff, with personal data), GET /v1/requests (the newest), GET /v1/directory.
+ *
+ * A second factor is personal data and stands in a body, never in a path that logs may keep. */
+#include "node/api/request_json.h"
+
+#include "node/casework/directory_entry.h"
+#include "node/casework/find.h"
+#include "node/casework/province.h"
+#include "node/casework/tracking_code.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIST_MAX = 200, LIST_DEFAULT = 50, SAME_CODE_MAX = 8 };
+
+static enum err begin(struct api *api, struct views_reader *reader)
+{
+    return views_reader_begin(engine_views(api->options.engine), api->options.config->node, reader);
+}
+
+static void answer_unknown(struct http_exchange *exchange)
+{
+    http_answer_problem(exchange, 404, "no-such-request", "There is no such request",
+                        "No request has this code together with this second factor here.", NULL);
+}
+
+static void answer_code_fault(struct http_exchange *exchange)
+{
+    json_answer_fault(exchange, "code", "wrong_check",
+                      "A digit of the code is wrong: it has fourteen digits and its check digits "
+                      "do not fit.",
+                      "کد رهگیری درست نیست؛ لطفاً چهارده رقم را دوباره بخوانید.");
+}
+
+static void answer_factor_fault(struct http_exchange *exchange)
+{
+    json_answer_fault(exchange, "factor", "malformed",
+                      "Give the phone number of the request, or the last four digits of the "
+                      "national ID.",
+                      "شماره تلفن ثبت‌شده یا چهار رقم آخر کد ملی را بدهید.");
+}
+
+static const struct lookup_key *lookup_key_of(const struct api *api)
+{
+    return (const struct lookup_key *)(const void *)api->options.lookup_key;
+}
+
+static void answer_wait(struct http_exchange *exchange, unsigned seconds)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", seconds);
+    http_answer_header(exchange, "Retry-After", text);
+    http_answer_problem(exchange, 429, "too-many-guesses", "Too many wrong second factors",
+                        "Wait as long as Retry-After says, then try again.", NULL);
+}
+
+/* A guess counts against the code, and more slowly against the client, so that neither one code nor
+ * many codes can be tried quickly. */
+static void look_up(struct api *api, struct http_exchange *exchange, struct bytes typed,
+                    struct bytes factor)
+{
+    char code[TRACKING_CODE_DIGITS + 1];
+    struct views_reader reader;
+    struct request_entry entry;
+    const char *area = api->options.province ? api->options.province->area_code : "";
+    if (tracking_code_parse(code, typed) != TRACKING_CODE_VALID) {
+        answer_code_fault(exchange);
+        return;
+    }
+    int64_t now_ms = wall_ms();
+    unsigned wait_s = guesses_wait(api->guesses, bytes_of_string(code), now_ms);
+    if (wait_s > 0) {
+        answer_wait(exchange, wait_s);
+        return;
+    }
+    enum err err = begin(api, &reader);
+    if (err != OK) {
+        api_answer_err(exchange, err);
+        return;
+    }
+    err = request_find(&reader.view, lookup_key_of(api), bytes_of_string(code), factor, area,
+                       &entry);
+    uint64_t group = reader.group;
+    views_reader_end(&reader);
+    atomic_fetch_add(&api->lookups, 1);
+    if (err == ERR_INVALID) {
+        answer_factor_fault(exchange);
+    } else if (err == ERR_NOT_FOUND) {
+        atomic_fetch_add(&api->lookups_refused, 1);
+        guesses_failed(api->guesses, bytes_of_string(code), now_ms);
+        answer_unknown(exchange);
+    } else if (err != OK) {
+        api_answer_err(exchange, err);
+    } else {
+        guesses_succeeded(api->guesses, bytes_of_string(code));
+        api_answer_when_durable(api, exchange, group, 200,
+                                request_json(&entry, request_state_of(api, &entry)));
+    }
+}
+
+void api_lookup(void *context, struct http_exchange *exchange)
+{
+    struct json_member members[] = { { "code", JSON_STRING, true, NULL },
+                                     { "factor", JSON_STRING, true, NULL } };
+    json_t *object = json_body(exchange, members, 2);
+    if (!object)
+        return;
+    look_up(context, exchange, json_bytes(members[0].value), json_bytes(members[1].value));
+    json_decref(object);
+}
+
+void api_show(void *context, struct http_exchange *exchange)
+{
+    struct api *api = context;
+    char code[TRACKING_CODE_DIGITS + 1];
+    struct views_reader reader;
+    struct request_entry entries[SAME_CODE_MAX];
+    size_t count = 0;
+    if (tracking_code_parse(code, bytes_of_string(http_parameter(exchange))) !=
+        TRACKING_CODE_VALID) {
+        answer_code_fault(exchange);
+        return;
+    }
+    enum err err = begin(api, &reader);
+    if (err == OK) {
+        err = request_list_by_code(&reader.view, bytes_of_string(code), entries, SAME_CODE_MAX,
+                                   &count);
+        views_reader_end(&reader);
+    }
+    if (err != OK) {
+        api_answer_err(exchange, err);
+        return;
+    }
+    if (count == 0) {
+        answer_unknown(exchange);
+        return;
+    }
+    uint64_t group = reader.group;
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *json = request_json(&entries[i], request_state_of(api, &entries[i]));
+        err = request_json_add_person(api, http_token(exchange), &entries[i], json);
+        /* An uncommitted record is not readable yet: its answer waits for nothing else. */
+        if (err != OK && err != ERR_ERASED)
+            json_object_set_new(json, "person_unavailable", json_string(err_text(err)));
+        json_array_append_new(list, json);
+    }
+    api_answer_when_durable(api, exchange, group, 200, json_pack("{s:o}", "requests", list));
+}
+
+static size_t limit_of(struct http_exchange *exchange, bool *valid)
+{
+    const char *text = http_query(exchange, "limit");
+    char *end = NULL;
+    *valid = true;
+    if (!text)
+        return LIST_DEFAULT;
+    long limit = strtol(text, &end, 10);
+    *valid = *text && !*end && limit >= 1 && limit <= LIST_MAX;
+    return (size_t)limit;
+}
+
+void api_list(void *context, struct http_exchange *exchange)
+{
+    struct api *api = context;
+    struct views_reader reader;
+    bool valid;
+    size_t count = 0, limit = limit_of(exchange, &valid);
+    if (!valid) {
+        json_answer_fault(exchange, "limit", "out_of_range", "limit is a number from 1 to 200.",
+                          NULL);
+        return;
+    }
+    struct request_entry *entries = calloc(limit, sizeof *entries);
+    enum err err = entries ? begin(api, &reader) : ERR_NOMEM;
+    if (err == OK) {
+        err = request_list_recent(&reader.view, NULL, entries, limit, &count);
+        views_reader_end(&reader);
+    }
+    if (err != OK) {
+        free(entries);
+        api_answer_err(exchange, err);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, request_json(&entries[i], request_state_of(api, &entries[i])));
+    free(entries);
+    api_answer_when_durable(api, exchange, reader.group, 200, json_pack("{s:o}", "requests", list));
+}
+
+/* ---- the directory that the hubs announce -------------------------------------------------- */
+
+static void add_entry(void *context, const struct directory_entry *entry)
+{
+    json_array_append_new(context,
+                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "node", entry->node, "iso",
+                                    entry->iso, "name_fa", entry->name_fa, "name_en",
+                                    entry->name_en, "area_code", entry->area_code, "status",
+                                    entry->status == 1 ? "active" : "retired"));
+}
+
+void api_directory(void *context, struct http_exchange *exchange)
+{
+    struct api *api = context;
+    const struct config *config = api->options.config;
+    struct views_reader reader;
+    json_t *list = json_array();
+    uint64_t group = 0;
+    const char *hub = config->role == ROLE_HUB ? config->node
+                                               : config->hub_count ? config->hubs[0].name : NULL;
+    enum err err = hub ? views_reader_begin(engine_views(api->options.engine), hub, &reader)
+                       : ERR_NOT_FOUND;
+    if (err == OK) {
+        err = directory_list(&reader.view, add_entry, list);
+        group = reader.group;
+        views_reader_end(&reader);
+    }
+    if (err != OK && err != ERR_NOT_FOUND) {
+        json_decref(list);
+        api_answer_err(exchange, err);
+        return;
+    }
+    api_answer_when_durable(api, exchange, group, 200, json_pack("{s:o}", "provinces", list));
+}

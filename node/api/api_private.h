@@ -1,0 +1,43 @@
+/* Shared by the files of node/api only. */
+#ifndef NODE_API_API_PRIVATE_H
+#define NODE_API_API_PRIVATE_H
+
+#include "node/api/api.h"
+#include "node/api/guess.h"
+#include "node/api/json.h"
+
+#include <stdatomic.h>
+
+struct api {
+    struct api_options options;
+    struct http_server *server;
+    struct guesses *guesses;
+    atomic_bool ready;
+    int64_t started_ms;
+    _Atomic uint64_t registered, duplicates, refused, refused_full, lookups, lookups_refused;
+};
+
+int64_t wall_ms(void);
+
+/* The refusals that every command shares: ERR_BUSY 503, ERR_FULL 507, ERR_CLOSED 503, others 500. */
+void api_answer_err(struct http_exchange *exchange, enum err err);
+/* Sends `json` (and frees it). */
+void api_answer_json(struct http_exchange *exchange, unsigned status, json_t *json);
+
+/* Runs `answer` once everything that `group` holds is durable. */
+struct api_later {
+    struct durable_wait wait;
+    struct http_exchange *exchange;
+    unsigned status;
+    json_t *json;
+};
+void api_answer_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
+                             unsigned status, json_t *json);
+
+int64_t api_born_ms(struct api *api);
+double api_autonomy_days(const struct engine_status *engine, int64_t born_ms);
+
+http_handler api_register, api_lookup, api_list, api_show, api_erase, api_receipt, api_status,
+    api_metrics, api_health, api_ready, api_directory;
+
+#endif

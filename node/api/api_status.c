@@ -1,0 +1,131 @@
+/* GET /v1/status: everything an operator looks at first, in one object. */
+#include "node/api/api_private.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static json_t *time_json(int64_t ms)
+{
+    char text[40], whole[48];
+    struct tm utc;
+    time_t seconds = (time_t)(ms / 1000);
+    if (ms <= 0)
+        return json_null();
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &utc));
+    snprintf(whole, sizeof whole, "%s.%03dZ", text, (int)(ms % 1000));
+    return json_string(whole);
+}
+
+static json_t *root_json(const struct hash *root)
+{
+    char hex[2 * HASH_SIZE + 1];
+    hex_encode(hex, BYTES_OF_ARRAY(root->bytes));
+    return json_string(hex);
+}
+
+static json_t *log_json(const struct log_status *log)
+{
+    char origin[LOG_ORIGIN_SIZE_MAX + 1];
+    log_id_origin(&log->id, origin);
+    json_t *json = json_pack("{s:s, s:I, s:o, s:b, s:b, s:b}", "log", origin, "size",
+                             (json_int_t)log->size, "root", root_json(&log->root), "own", log->own,
+                             "live", log->live, "frozen", log->frozen);
+    if (log->own)
+        json_object_set_new(json, "national_size", json_integer((json_int_t)log->national_size));
+    else
+        json_object_set_new(json, "receipted_size", json_integer((json_int_t)log->cosigned_size));
+    return json;
+}
+
+static json_t *peer_json(const struct peer_status *peer)
+{
+    return json_pack("{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:I, s:I, s:I, s:s*}", "node",
+                     peer->node, "role", peer->role == ROLE_HUB ? "hub" : "province", "connected",
+                     peer->connected, "since", time_json(peer->since_ms), "lag_records",
+                     (json_int_t)peer->lag_records, "lag_seconds", (double)peer->lag_ms / 1000.0,
+                     "bytes_sent", (json_int_t)peer->bytes_sent, "bytes_received",
+                     (json_int_t)peer->bytes_received, "connects", (json_int_t)peer->connects,
+                     "refusals", (json_int_t)peer->refusals, "last_error",
+                     peer->last_error[0] ? peer->last_error : NULL);
+}
+
+/* Days that the disk lasts at the average rate of this store's life; -1 while it is too young to
+ * say (less than an hour, or less than a megabyte). */
+double api_autonomy_days(const struct engine_status *engine, int64_t born_ms)
+{
+    double used = (double)(engine->log_space.used_size + engine->views_space.used_size);
+    double age_days = (double)(wall_ms() - born_ms) / 86400e3;
+    if (born_ms == 0 || age_days * 24 < 1 || used < 1e6)
+        return -1;
+    return (double)engine->log_space.available_size / (used / age_days);
+}
+
+static json_t *space_json(const struct engine_status *engine, int64_t born_ms)
+{
+    double days = api_autonomy_days(engine, born_ms);
+    return json_pack("{s:I, s:I, s:I, s:b, s:o}", "log_bytes",
+                     (json_int_t)engine->log_space.used_size, "views_bytes",
+                     (json_int_t)engine->views_space.used_size, "available_bytes",
+                     (json_int_t)engine->log_space.available_size, "intake_refused",
+                     engine->intake_refused, "autonomy_days",
+                     days < 0 ? json_null() : json_real(days));
+}
+
+/* The author's time of the oldest record: when this store's life began. */
+static enum err take_time(void *context, uint64_t position, const struct record *record,
+                          const struct record_header *header, const struct hash *leaf)
+{
+    int64_t *born_ms = context;
+    (void)position;
+    (void)record;
+    (void)leaf;
+    *born_ms = header->time_ms;
+    return ERR_END;
+}
+
+int64_t api_born_ms(struct api *api)
+{
+    int64_t born_ms = 0;
+    struct log_store *logs = engine_logs(api->options.engine);
+    struct store_txn txn = store_begin_read(log_store_environment(logs));
+    if (log_count(logs, &txn) > 0)
+        (void)log_scan(logs, &txn, 0, 0, 1, false, take_time, &born_ms);
+    store_abort(&txn);
+    return born_ms;
+}
+
+void api_status(void *context, struct http_exchange *exchange)
+{
+    struct api *api = context;
+    struct engine_status engine;
+    struct replication_status *replication = calloc(1, sizeof *replication);
+    if (!replication) {
+        api_answer_err(exchange, ERR_NOMEM);
+        return;
+    }
+    engine_status(api->options.engine, &engine);
+    api->options.replication_status(api->options.context, replication);
+    json_t *logs = json_array(), *peers = json_array(), *alarms = json_array();
+    for (size_t i = 0; i < replication->log_count; i++)
+        json_array_append_new(logs, log_json(&replication->logs[i]));
+    for (size_t i = 0; i < replication->peer_count; i++)
+        json_array_append_new(peers, peer_json(&replication->peers[i]));
+    for (size_t i = 0; i < replication->alarm_count; i++)
+        json_array_append_new(alarms,
+                              json_pack("{s:s, s:s, s:s, s:o}", "kind",
+                                        replication->alarms[i].kind, "subject",
+                                        replication->alarms[i].subject, "detail",
+                                        replication->alarms[i].detail, "since",
+                                        time_json(replication->alarms[i].since_ms)));
+    const struct config *config = api->options.config;
+    api_answer_json(
+        exchange, 200,
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "node",
+                  config->node, "role", config->role == ROLE_HUB ? "hub" : "province", "ready",
+                  atomic_load(&api->ready), "time", time_json(wall_ms()), "started",
+                  time_json(api->started_ms), "queue", (json_int_t)engine.queue_length, "groups",
+                  (json_int_t)engine.groups, "records", (json_int_t)engine.records, "space",
+                  space_json(&engine, api_born_ms(api)), "logs", logs, "peers", peers, "alarms",
+                  alarms));
+    free(replication);
+}

@@ -1,0 +1,110 @@
+/* What we tell a peer that we hold.
+ *
+ * On a new link: the tips, that is, logs that no newer held log names as wholly covered (R7), and
+ * to a hub also those of our own that it has not receipted to the end, so that it repeats the
+ * receipt if that was lost. Later: growth of what the peer does not follow, at most once in
+ * announce_after_ms; and whatever it was seen to lack. */
+#include "replication/core/state.h"
+
+#include <string.h>
+
+bool core_log_is_tip(const struct log *log)
+{
+    return log->held.covered > log->named;
+}
+
+static bool is_announced_at_first(const struct log *log, const struct peer *peer)
+{
+    if (log->held.covered == 0)
+        return false;
+    if (core_log_is_tip(log) || log->frozen)
+        return true;
+    return log->own && peer->hub_index < CORE_HUB_MAX &&
+           log->receipts[peer->hub_index] < log->held.covered;
+}
+
+static void heads_begin(struct core *core)
+{
+    core->scratch.type = MESSAGE_HEADS;
+    core->scratch.heads.complete = false;
+    core->scratch.heads.count = 0;
+}
+
+static void heads_end(struct core *core, struct link *link, bool complete)
+{
+    core->scratch.heads.complete = complete;
+    core_send_message(core, link, &core->scratch);
+    core->scratch.heads.count = 0;
+}
+
+static void heads_add(struct core *core, struct link *link, struct log *log)
+{
+    struct message_heads *heads = &core->scratch.heads;
+    if (heads->count == MESSAGE_HEAD_MAX)
+        heads_end(core, link, false);
+    heads->heads[heads->count++] =
+        (struct message_head){ .log = log->id, .size = log->held.covered };
+    struct flow *flow = core_flow_find(link, log);
+    if (flow) {
+        flow->announced = log->held.covered;
+        flow->announce = false;
+    }
+}
+
+void core_announce_all(struct core *core, struct link *link)
+{
+    heads_begin(core);
+    for (size_t i = 0; i < core->log_count; i++) {
+        struct log *log = core->logs[i];
+        if (is_announced_at_first(log, link->peer) &&
+            core_policy_peer_may_hold(core, link->peer, &log->id) && core_flow_make(core, link, log))
+            heads_add(core, link, log);
+    }
+    heads_end(core, link, true);
+    link->announce_at_ms = core->now_ms;
+}
+
+void core_announce_one(struct core *core, struct link *link, struct log *log)
+{
+    if (link->closed || link->state != LINK_READY || !log->held.covered)
+        return;
+    struct flow *flow = core_flow_make(core, link, log);
+    if (!flow || (flow->announced == log->held.covered && !flow->asked))
+        return; /* it knows */
+    flow->announce = true;
+    flow->asked = false;
+    link->announce_due = true;
+}
+
+void core_announce_growth(struct core *core, struct log *log)
+{
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct link *link = core->links[i];
+        if (link->closed || link->state != LINK_READY ||
+            !core_policy_peer_may_hold(core, link->peer, &log->id))
+            continue;
+        struct flow *flow = core_flow_make(core, link, log);
+        if (!flow)
+            continue;
+        if (flow->subscribed)
+            core_sending_ready(link, flow);
+        else if (flow->offered < log->held.covered && (core_log_is_tip(log) || flow->asked))
+            core_announce_one(core, link, log);
+    }
+}
+
+void core_announce_run(struct core *core, struct link *link)
+{
+    if (!link->announce_due || link->closed || core->now_ms < link->announce_at_ms)
+        return;
+    link->announce_due = false;
+    link->announce_at_ms = core->now_ms + core->options.announce_after_ms;
+    heads_begin(core);
+    for (size_t i = 0; i < link->flow_count; i++)
+        if (link->flows[i]->announce && !link->flows[i]->subscribed)
+            heads_add(core, link, link->flows[i]->log);
+        else
+            link->flows[i]->announce = false;
+    if (core->scratch.heads.count > 0)
+        heads_end(core, link, false);
+}

@@ -1,0 +1,243 @@
+/* What we ask for, and from whom.
+ *
+ * A log is fetched from one link at a time, its source (R6). Asking is a standing order: the
+ * source goes on as the log grows, until either side stops it or the link ends. Logs whose
+ * situation has changed stand in a queue, core->work, and are looked at once at the end of the
+ * step: is there a link that offers more than we hold, and may we ask now? */
+#include "replication/core/state.h"
+
+#include "proto/base/require.h"
+
+#include <string.h>
+
+struct cursor *core_log_fetch_cursor(struct log *log)
+{
+    return log->frozen ? &log->branch : &log->held;
+}
+
+void core_fetch_look(struct core *core, struct log *log)
+{
+    if (log->queued)
+        return;
+    log->queued = true;
+    log->work_next = NULL;
+    if (core->work_last)
+        core->work_last->work_next = log;
+    else
+        core->work_first = log;
+    core->work_last = log;
+}
+
+static void set_big(struct log *log, bool big)
+{
+    if (log->big == big)
+        return;
+    log->big = big;
+    if (big)
+        log->source->big_count++;
+    else
+        log->source->big_count--;
+}
+
+void core_fetch_stop(struct core *core, struct log *log)
+{
+    if (log->source) {
+        set_big(log, false);
+        log->source = NULL;
+        core->merge_check |= log->own;
+    }
+    core_fetch_look(core, log);
+}
+
+void core_fetch_pause(struct core *core, struct log *log)
+{
+    core_fetch_stop(core, log);
+    log->retry_at_ms = core->now_ms + core->options.refused_delay_ms;
+    if (log->retry_at_ms < core->retry_at_ms)
+        core->retry_at_ms = log->retry_at_ms;
+}
+
+void core_fetch_resume_due(struct core *core)
+{
+    if (core->now_ms < core->retry_at_ms)
+        return;
+    core->retry_at_ms = UINT64_MAX;
+    for (size_t i = 0; i < core->log_count; i++) {
+        struct log *log = core->logs[i];
+        if (log->retry_at_ms <= core->now_ms) {
+            log->retry_at_ms = UINT64_MAX;
+            core_fetch_look(core, log);
+        } else if (log->retry_at_ms < core->retry_at_ms) {
+            core->retry_at_ms = log->retry_at_ms;
+        }
+    }
+}
+
+/* Of a frozen log only the other branch is fetched, from the one who showed it (R9). */
+static bool may_be_source(const struct log *log, const struct link *link)
+{
+    return !link->closed && link->state == LINK_READY &&
+           (!log->frozen || log->fork_peer == link->peer);
+}
+
+/* The author before everybody, then who offers most, then who has been here longest. */
+static struct link *best_source(struct core *core, struct log *log)
+{
+    struct link *best = NULL;
+    uint64_t most = core_log_fetch_cursor(log)->size;
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct link *link = core->links[i];
+        struct flow *flow = may_be_source(log, link) ? core_flow_find(link, log) : NULL;
+        if (!flow || flow->offered <= core_log_fetch_cursor(log)->size)
+            continue;
+        if (strcmp(link->peer->options.node, log->id.node) == 0)
+            return link;
+        if (flow->offered > most) {
+            most = flow->offered;
+            best = link;
+        }
+    }
+    return best;
+}
+
+static void ask(struct core *core, struct link *link, struct log *log)
+{
+    const struct cursor *cursor = core_log_fetch_cursor(log);
+    log->source = link;
+    log->expected = cursor->size;
+    log->shown = 0;
+    log->resync = false;
+    core->scratch.type = MESSAGE_WANT;
+    core->scratch.want = (struct message_want){
+        .log = log->id,
+        .next = cursor->size,
+        .pending = cursor->pending,
+    };
+    core_send_message(core, link, &core->scratch);
+}
+
+static void fetch_consider(struct core *core, struct log *log)
+{
+    const struct cursor *cursor = core_log_fetch_cursor(log);
+    if ((log->own && log->live) || log->storing > 0 || log->retry_at_ms != UINT64_MAX)
+        return; /* R5; R6: `next` and `pending` are not known yet; not now */
+    struct link *link = best_source(core, log);
+    if (!link || link == log->source)
+        return;
+    if (log->source && core_flow_find(log->source, log)->offered > cursor->size)
+        return; /* more is on the way */
+    struct flow *flow = core_flow_find(link, log);
+    bool big = flow->offered - cursor->size > core->options.catchup_threshold;
+    if (big && !core_admission_ask(core, link)) {
+        flow->waiting = true;
+        return;
+    }
+    flow->waiting = false;
+    if (log->source)
+        set_big(log, false);
+    ask(core, link, log);
+    set_big(log, big);
+}
+
+void core_fetch_run(struct core *core)
+{
+    do {
+        while (core->work_first) {
+            struct log *log = core->work_first;
+            core->work_first = log->work_next;
+            if (!core->work_first)
+                core->work_last = NULL;
+            log->queued = false;
+            fetch_consider(core, log);
+        }
+    } while (core_admission_sweep(core));
+}
+
+/* The first records of a log: it is no hearsay any more. */
+static void now_held(struct core *core, struct log *log)
+{
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct flow *flow = core_flow_find(core->links[i], log);
+        if (flow && flow->unheld) {
+            flow->unheld = false;
+            core->links[i]->unheld_count--;
+        }
+    }
+}
+
+void core_fetch_stored(struct core *core, struct log *log, bool branch, const struct cursor *cursor)
+{
+    struct cursor *held = branch ? &log->branch : &log->held;
+    struct cursor before = *held;
+    *held = *cursor;
+    if (cursor->size > before.size && log->source) {
+        struct link *source = log->source;
+        core_link_useful(source);
+        if (log->big)
+            core_admission_spend(core, source, cursor->size - before.size);
+        if (cursor->size >= core_flow_find(source, log)->offered)
+            set_big(log, false);
+    }
+    if (branch)
+        return;
+    if (before.size == 0 && cursor->size > 0)
+        now_held(core, log);
+    if (cursor->size > before.size) {
+        core->merge_check |= log->own;
+        core_receipt_retry(core, log->id.node);
+    }
+    if (cursor->covered > before.covered) {
+        core_announce_growth(core, log);
+        core_receipt_consider(core, log);
+    }
+}
+
+void core_fetch_missing(struct core *core, struct link *link)
+{
+    for (size_t i = 0; i < core->log_count; i++) {
+        struct log *log = core->logs[i];
+        if (log->held.size >= log->named || !core_policy_peer_may_hold(core, link->peer, &log->id))
+            continue;
+        struct flow *flow = core_flow_make(core, link, log);
+        if (flow && flow->offered < log->named)
+            flow->offered = log->named;
+        core_fetch_look(core, log);
+    }
+}
+
+static void fetch_parent(struct core *core, struct link *link, const struct log_head *parent)
+{
+    struct log *log = core_log_make(core, &parent->log);
+    if (!log) {
+        if (link)
+            core_alarm_peer(core, link->peer, ALARM_LIMIT, core->log_count);
+        return;
+    }
+    if (parent->size > log->named)
+        log->named = parent->size;
+    if (link && log->held.covered > parent->size) {
+        /* The author opened a log without knowing what we hold of its older one. */
+        struct peer *author = core_log_author(core, log);
+        if (author) {
+            core_alarm_log(core, log, ALARM_ROLLBACK, author->options.node, log->held.covered,
+                      parent->size);
+            if (author->link)
+                core_announce_one(core, author->link, log);
+        }
+    }
+    if (link && log->held.size < log->named) {
+        struct flow *flow = core_flow_make(core, link, log);
+        if (flow && flow->offered < log->named)
+            flow->offered = log->named;
+        core_fetch_look(core, log);
+    }
+}
+
+void core_fetch_parents(struct core *core, struct link *link, const struct log *child,
+                   const struct log_head *parents, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(parents[i].log.node, child->id.node) == 0 &&
+            !log_id_equal(&parents[i].log, &child->id) && core_policy_we_follow(core, &parents[i].log))
+            fetch_parent(core, link, &parents[i]);
+}

@@ -1,0 +1,66 @@
+/* A peer says what it can send. What that means depends on whose log it is and who holds more. */
+#include "replication/core/state.h"
+
+#include <string.h>
+
+/* Of our own logs a hub should never hold more than we do, nor less than it has cosigned. */
+static void compare_own(struct core *core, struct link *link, struct log *log, uint64_t size)
+{
+    struct peer *peer = link->peer;
+    if (size > log->held.size) {
+        core_alarm_log(core, log, ALARM_ROLLBACK, core->options.node, log->held.size, size);
+        core_incarnation_need(core, log, REASON_BEHIND);
+    }
+    if (peer->hub_index < CORE_HUB_MAX && size < log->receipts[peer->hub_index])
+        core_alarm_log(core, log, ALARM_HUB_ROLLBACK, peer->options.node,
+                  log->receipts[peer->hub_index], size);
+}
+
+void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size)
+{
+    struct log *log = flow->log;
+    flow->offered = size;
+    if (log->own)
+        compare_own(core, link, log, size);
+    if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))
+        /* A log is announced only to those it is not being sent to: our order has ended. Before
+         * its first checkpoint a larger size has merely crossed our WANT. */
+        core_fetch_stop(core, log);
+    core_fetch_look(core, log);
+}
+
+/* Of a log the peer itself writes: does it know what we hold, and what we have cosigned? */
+static void compare_with_author(struct core *core, struct link *link, struct log *log,
+                                uint64_t size)
+{
+    if (strcmp(log->id.node, link->peer->options.node) != 0)
+        return;
+    if (size < log->held.covered)
+        core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->held.covered, size);
+    if (log->cosigned > 0 && !log->frozen)
+        core_effect_add(core, EFFECT_SEND_RECEIPT)->send_log =
+            (struct effect_send_log){ .link = link->id, .log = log->id };
+}
+
+static void on_head(struct core *core, struct link *link, const struct message_head *head)
+{
+    struct flow *flow = core_flow_of_stranger(core, link, &head->log);
+    if (!flow)
+        return;
+    core_fetch_offered(core, link, flow, head->size);
+    compare_with_author(core, link, flow->log, head->size);
+    if (head->size < flow->log->held.covered && !flow->subscribed)
+        core_announce_one(core, link, flow->log);
+}
+
+void core_on_heads(struct core *core, struct link *link, const struct message_heads *heads)
+{
+    for (size_t i = 0; i < heads->count && !link->closed; i++)
+        on_head(core, link, &heads->heads[i]);
+    if (!heads->complete || link->heads_complete)
+        return;
+    link->heads_complete = true;
+    link->peer->heads_known = true;
+    core_fetch_missing(core, link);
+    core_incarnation_hubs_answered(core);
+}

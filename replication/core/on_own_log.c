@@ -1,0 +1,37 @@
+/* What this node itself writes. */
+#include "replication/core/state.h"
+
+static void set_held(struct log *log, uint64_t size)
+{
+    log->held = (struct cursor){ .size = size, .covered = size, .pending = size };
+}
+
+void core_on_log_opened(struct core *core, const struct event_own_log *event)
+{
+    struct log *log = core_log_make(core, &event->log);
+    if (!log)
+        return;
+    log->own = log->live = true;
+    set_held(log, event->size);
+    core_fetch_parents(core, NULL, log, event->parents, event->parent_count);
+    core_announce_growth(core, log);
+    core->merge_check = true;
+}
+
+void core_on_log_advanced(struct core *core, const struct event_own_log *event)
+{
+    struct log *log = core_log_find(core, &event->log);
+    if (!log || !log->live || event->size <= log->held.size)
+        return;
+    set_held(log, event->size);
+    core_announce_growth(core, log);
+}
+
+void core_on_log_closed(struct core *core, const struct event_own_log *event)
+{
+    struct log *log = core_log_find(core, &event->log);
+    if (!log)
+        return;
+    log->live = log->closing = false;
+    core_fetch_look(core, log); /* a suffix of it may wait at a hub */
+}

@@ -1,0 +1,51 @@
+/* A hub says: I hold the first N records of your log, durably. */
+#include "replication/core/state.h"
+
+void core_on_receipt(struct core *core, struct link *link, const struct message_receipt *message)
+{
+    struct peer *hub = link->peer;
+    struct checkpoint checkpoint;
+    if (hub->hub_index == CORE_HUB_MAX || checkpoint_parse(&checkpoint, message->note) != OK) {
+        core_link_close(core, link, CLOSE_MALFORMED, "a receipt that is none");
+        return;
+    }
+    struct log *log = core_log_find(core, &checkpoint.log);
+    if (!log || !log->own)
+        return;
+    if (checkpoint.size > log->held.covered) {
+        struct flow *flow = core_flow_make(core, link, log);
+        if (flow && flow->offered < checkpoint.size)
+            core_fetch_offered(core, link, flow, checkpoint.size);
+        return; /* the receipt comes again when we announce what was handed back */
+    }
+    if (checkpoint.size <= log->receipts[hub->hub_index])
+        return;
+    core_effect_add(core, EFFECT_STORE_RECEIPT)->store_receipt = (struct effect_store_receipt){
+        .log = log->id,
+        .size = checkpoint.size,
+        .hub = hub->options.node,
+        .note = message->note,
+    };
+}
+
+void core_on_receipt_stored(struct core *core, const struct event_receipt_stored *event)
+{
+    struct peer *hub = core_peer_find(core, event->hub);
+    struct log *log = core_log_find(core, &event->log);
+    if (!log || !hub || hub->hub_index == CORE_HUB_MAX)
+        return;
+    if (event->err == ERR_FORK) {
+        core_fork_freeze(core, log, hub, event->size);
+        if (event->proven)
+            core_fork_proven(core, log, NULL);
+        return;
+    }
+    if (event->err != OK) {
+        core_alarm_peer(core, hub, ALARM_BAD_DATA, (uint64_t)event->err);
+        return;
+    }
+    if (event->size > log->receipts[hub->hub_index])
+        log->receipts[hub->hub_index] = event->size;
+    if (hub->link)
+        core_link_useful(hub->link);
+}

@@ -1,0 +1,39 @@
+/* What the store knows, and the beginning. */
+#include "replication/core/state.h"
+
+static void load_receipts(struct core *core, struct log *log,
+                          const struct event_log_loaded *event)
+{
+    for (size_t i = 0; i < event->receipt_count; i++) {
+        struct peer *hub = core_peer_find(core, event->receipts[i].hub);
+        if (hub && hub->hub_index < CORE_HUB_MAX)
+            log->receipts[hub->hub_index] = event->receipts[i].size;
+    }
+}
+
+void core_on_log_loaded(struct core *core, const struct event_log_loaded *event)
+{
+    struct log *log = core_log_make(core, &event->log);
+    if (!log)
+        return;
+    log->held = event->held;
+    log->cosigned = event->cosigned;
+    log->frozen = event->frozen;
+    log->proven = event->proven;
+    log->branch = event->branch;
+    log->fork_peer = event->frozen ? core_peer_find(core, event->fork_node) : NULL;
+    load_receipts(core, log, event);
+    core_fetch_parents(core, NULL, log, event->parents, event->parent_count);
+}
+
+void core_on_start(struct core *core)
+{
+    core->started = true;
+    core->start_at_ms = core->now_ms;
+    for (size_t i = 0; i < core->peer_count; i++)
+        if (core->peers[i].options.connect)
+            core->peers[i].connect_at_ms = core->now_ms;
+    for (size_t i = 0; i < core->log_count; i++)
+        core_receipt_consider(core, core->logs[i]);
+    core_incarnation_hubs_answered(core);
+}

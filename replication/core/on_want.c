@@ -1,0 +1,44 @@
+/* A peer asks for a log. */
+#include "replication/core/state.h"
+
+/* We hold less than it does, or nothing, or cannot prove what it lacks: it should know. */
+static void decline(struct core *core, struct link *link, struct flow *flow)
+{
+    core_sending_stop(flow);
+    flow->asked = true;
+    core->scratch.type = MESSAGE_HEADS;
+    core->scratch.heads.complete = false;
+    core->scratch.heads.count = 1;
+    core->scratch.heads.heads[0] =
+        (struct message_head){ .log = flow->log->id, .size = flow->log->held.covered };
+    flow->announced = flow->log->held.covered;
+    core_send_message(core, link, &core->scratch);
+}
+
+static void compare(struct core *core, struct link *link, struct flow *flow, uint64_t next)
+{
+    struct log *log = flow->log;
+    struct peer *peer = link->peer;
+    if (log->own && peer->hub_index < CORE_HUB_MAX && next < log->receipts[peer->hub_index] &&
+        !log->frozen)
+        core_alarm_log(core, log, ALARM_HUB_ROLLBACK, peer->options.node,
+                  log->receipts[peer->hub_index], next);
+}
+
+void core_on_want(struct core *core, struct link *link, const struct message_want *want)
+{
+    struct flow *flow = core_flow_of_stranger(core, link, &want->log);
+    if (!flow) {
+        struct log stranger = { .id = want->log };
+        core_send_refusal(core, link, &stranger, REFUSAL_NOT_ADMITTED, 0, "not a log for this peer");
+        return;
+    }
+    compare(core, link, flow, want->next);
+    flow->announce = false;
+    if (want->next > flow->log->held.covered || flow->log->held.covered == 0) {
+        decline(core, link, flow);
+        return;
+    }
+    flow->asked = false;
+    core_sending_begin(core, link, flow, want->next, want->pending);
+}

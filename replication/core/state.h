@@ -1,0 +1,272 @@
+/* Private state of the core: peers, links, logs, and what passes between a link and a log. */
+#ifndef REPLICATION_CORE_STATE_H
+#define REPLICATION_CORE_STATE_H
+
+#include "replication/core/core.h"
+
+struct log;
+struct link;
+
+/* A configured node at the other end. */
+struct peer {
+    struct core_peer options;
+    size_t hub_index;  /* place of its receipts in struct log; CORE_HUB_MAX for a province */
+    struct link *link; /* its live session, or NULL */
+    bool connecting;
+    uint64_t connect_at_ms; /* UINT64_MAX: not to be connected, or already in work */
+    unsigned attempts;      /* since a link to it was last useful */
+    bool heads_known;       /* it has announced everything at least once */
+    unsigned alarms;        /* raised since its last good hello, one bit each */
+    /* Two processes with one identity push each other out; see on_link.c. */
+    uint64_t displaced_at_ms;
+    unsigned displaced_count;
+};
+
+/* One log on one link, both directions. */
+struct flow {
+    struct log *log;
+    uint64_t offered;   /* what the peer says, or shows, that it holds */
+    uint64_t announced; /* what we have told it that we hold */
+    bool unheld;        /* counted in link->unheld_count: nothing of the log was held */
+    bool announce;      /* tell it at the next opportunity, whatever it was told */
+    bool asked;         /* it asked, and we had nothing for it: tell it when we do */
+    bool waiting;       /* we would ask, once the link is admitted */
+    /* sending */
+    bool subscribed; /* the peer asked for the log */
+    bool shown_once; /* a checkpoint was shown since it asked */
+    uint64_t next;   /* the first record to send */
+    uint64_t shown;  /* the checkpoint the peer has, and was shown last */
+    bool reading;    /* the shell is at work on it */
+    bool again;      /* the peer asked anew meanwhile: begin with these two */
+    uint64_t again_next, again_pending;
+    bool ready;      /* stands in the link's queue of flows with something to send */
+    struct flow *ready_next;
+};
+
+enum link_state { LINK_HELLO, LINK_READY };
+
+struct link {
+    uint64_t id;
+    struct peer *peer;
+    bool outbound;
+    bool closed; /* forgotten; freed at the end of the step */
+    enum link_state state;
+    struct hash binding;
+    uint64_t opened_at_ms, heard_at_ms, pinged_at_ms;
+    bool heads_complete; /* the peer has announced everything it offers */
+
+    uint64_t credit_send;    /* package bytes we may still send */
+    uint64_t credit_receive; /* package bytes the peer may still send */
+    uint64_t credit_due;     /* taken in and stored, not yet given back */
+    bool reading;            /* a SEND_CHECKPOINT or SEND_RECORDS is not answered yet */
+    uint64_t reading_since_ms;
+    uint64_t batch_size;
+    struct flow *ready_first, *ready_last;
+
+    bool announce_due; /* some flow has grown that the peer does not follow */
+    uint64_t announce_at_ms;
+
+    enum catchup_state catchup;
+    bool throttled;         /* admitted once, now waiting: its credit is kept back */
+    uint64_t ticket;        /* place in the queue */
+    uint64_t quantum_left;  /* records until it gives way to a waiting link */
+    size_t big_count;       /* logs far behind that are fetched over it */
+    size_t unheld_count;    /* flows of logs of which nothing is held */
+
+    struct flow **flows; /* ascending by log id */
+    size_t flow_count, flow_capacity;
+};
+
+struct log {
+    struct log_id id;
+    struct cursor held;
+    bool own;
+    bool live;    /* this process writes it */
+    bool closing; /* asked to be closed */
+    uint64_t named;    /* the largest size by which a held log names it */
+    uint64_t cosigned; /* the largest size this hub has cosigned */
+    bool receipt_due;  /* a signature was refused for want of an erasure; try again */
+    bool signing;
+    uint64_t receipts[CORE_HUB_MAX];
+
+    bool frozen; /* forked: nothing is added to `held`, the other branch goes to `branch` */
+    bool proven;
+    struct peer *fork_peer;
+    struct cursor branch;
+
+    /* fetching: from one link at a time */
+    struct link *source;
+    uint64_t expected; /* the position after everything taken in, stored or under way */
+    uint64_t shown;    /* size of the last checkpoint taken in from the source */
+    bool resync;       /* a gap was refused; what follows it on the way is dropped */
+    bool big;          /* counted in source->big_count */
+    unsigned storing;  /* store effects not answered yet, whatever link they came from */
+    uint64_t retry_at_ms; /* not asked for before; UINT64_MAX: not paused */
+
+    unsigned alarms; /* raised, one bit each */
+    size_t flow_count;
+    bool queued; /* stands in core->work */
+    struct log *work_next;
+};
+
+struct core {
+    struct core_options options;
+    struct peer *peers;
+    size_t peer_count, hub_count;
+    char software[64];
+
+    struct log **logs; /* ascending by id */
+    size_t log_count, log_capacity;
+    struct log *work_first, *work_last; /* logs to look at: is there something to ask for? */
+    uint64_t retry_at_ms;               /* the earliest of the logs', or earlier */
+    size_t receipt_due_count;
+
+    struct link **links; /* in the order of their opening */
+    size_t link_count;
+
+    bool started, may_write;
+    uint64_t start_at_ms;
+    bool merge_check; /* an own log was handed back */
+    uint64_t merge_at_ms, merge_delay_ms;
+    uint64_t tickets;
+    uint64_t random;
+
+    /* of the current step */
+    uint64_t now_ms;
+    struct effects *out;
+    struct effect lost;     /* stands in for an effect that found no room */
+    struct message scratch; /* large: for building messages */
+};
+
+/* ---- tables.c: finding and making; NULL from the makers is a reached limit, alarmed ---- */
+struct peer *core_peer_find(struct core *core, const char *node);
+struct link *core_link_find(struct core *core, uint64_t id);
+struct log *core_log_find(struct core *core, const struct log_id *id);
+struct log *core_log_make(struct core *core, const struct log_id *id);
+struct flow *core_flow_find(struct link *link, const struct log *log);
+struct flow *core_flow_make(struct core *core, struct link *link, struct log *log);
+/* For a log that a peer speaks of: NULL when it is none of our business, or too many are unheld. */
+struct flow *core_flow_of_stranger(struct core *core, struct link *link, const struct log_id *id);
+/* Frees flows, and logs that are nothing but somebody's announcement. */
+void core_link_free(struct core *core, struct link *link);
+void core_log_free(struct log *log);
+
+/* ---- policy.c: who may hold what (R12) ---- */
+bool core_policy_may_hold(const struct core *core, const char *node, enum node_role role,
+                     const struct log_id *log);
+bool core_policy_we_follow(const struct core *core, const struct log_id *log);
+bool core_policy_peer_may_hold(const struct core *core, const struct peer *peer,
+                          const struct log_id *log);
+
+/* ---- effects.c ---- */
+struct effect *core_effect_add(struct core *core, enum effect_type type);
+void core_send_message(struct core *core, struct link *link, const struct message *message);
+void core_send_refusal(struct core *core, struct link *link, const struct log *log,
+                  enum refusal_code code, uint64_t next, const char *text);
+/* Once per log and kind. */
+void core_alarm_log(struct core *core, struct log *log, enum alarm alarm, const char *node,
+               uint64_t held, uint64_t seen);
+/* Once per peer and kind, until a good hello. */
+void core_alarm_peer(struct core *core, struct peer *peer, enum alarm alarm, uint64_t seen);
+
+/* ---- links.c ---- */
+/* Ends a link from this side: CLOSE is sent, everything about it is forgotten. */
+void core_link_close(struct core *core, struct link *link, enum close_code code, const char *text);
+/* Forgets it without a word. */
+void core_link_forget(struct core *core, struct link *link);
+/* It did something worth having: the next reconnect is quick. */
+void core_link_useful(struct link *link);
+
+/* ---- fetching.c: what we ask for ---- */
+struct cursor *core_log_fetch_cursor(struct log *log);
+void core_fetch_look(struct core *core, struct log *log); /* queue it for a look */
+void core_fetch_run(struct core *core);                   /* look at all that are queued */
+void core_fetch_stop(struct core *core, struct log *log); /* no source any more */
+void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
+void core_fetch_resume_due(struct core *core);
+/* The store answered: this is what is held now. */
+void core_fetch_stored(struct core *core, struct log *log, bool branch, const struct cursor *cursor);
+/* The peer holds `size` records of it, as it says or shows. */
+void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
+/* When a link has announced everything: what we lack though a held log names it, it may have. */
+void core_fetch_missing(struct core *core, struct link *link);
+/* The parents that a held log names; `link` is where that log came from, or NULL. */
+void core_fetch_parents(struct core *core, struct link *link, const struct log *child,
+                   const struct log_head *parents, size_t count);
+
+/* ---- admission.c ---- */
+bool core_admission_ask(struct core *core, struct link *link);
+/* Frees places that are not used; true when another link was admitted. */
+bool core_admission_sweep(struct core *core);
+void core_admission_spend(struct core *core, struct link *link, uint64_t records);
+void core_credit_give_back(struct core *core, struct link *link, uint64_t size);
+
+/* ---- sending.c: what we send to those who asked ---- */
+void core_sending_begin(struct core *core, struct link *link, struct flow *flow, uint64_t next,
+                   uint64_t pending);
+void core_sending_stop(struct flow *flow);
+void core_sending_ready(struct link *link, struct flow *flow);
+void core_sending_run(struct core *core, struct link *link);
+
+/* ---- announcing.c ---- */
+bool core_log_is_tip(const struct log *log);
+void core_announce_all(struct core *core, struct link *link);
+void core_announce_growth(struct core *core, struct log *log); /* `covered` has grown */
+void core_announce_one(struct core *core, struct link *link, struct log *log);
+void core_announce_run(struct core *core, struct link *link);
+
+/* ---- incarnation.c: when the own node should write, and anew ---- */
+void core_incarnation_start(struct core *core);
+void core_incarnation_hubs_answered(struct core *core);
+void core_incarnation_need(struct core *core, struct log *log, enum incarnation_reason reason);
+void core_incarnation_merge(struct core *core);
+
+/* ---- receipts.c ---- */
+void core_receipt_consider(struct core *core, struct log *log);
+void core_receipt_retry(struct core *core, const char *node); /* more of that node is stored */
+
+/* ---- forking.c ---- */
+void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uint64_t seen);
+void core_fork_proven(struct core *core, struct log *log, const struct peer *except);
+void core_fork_tell_all(struct core *core, struct link *link);
+/* The peer that writes the log, or NULL when that is this node. */
+struct peer *core_log_author(struct core *core, const struct log *log);
+
+/* ---- backoff.c ---- */
+uint64_t core_random(struct core *core); /* splitmix64 */
+void core_backoff_schedule(struct core *core, struct peer *peer);
+void core_backoff_run(struct core *core);
+
+/* ---- one for each event: on_*.c ---- */
+void core_on_log_loaded(struct core *core, const struct event_log_loaded *event);
+void core_on_start(struct core *core);
+void core_on_tick(struct core *core);
+void core_on_link_opened(struct core *core, const struct event_link_opened *event);
+void core_on_link_heard(struct core *core, const struct event_link *event);
+void core_on_link_closed(struct core *core, const struct event_link *event);
+void core_on_connect_failed(struct core *core, const struct event_connect_failed *event);
+void core_on_message(struct core *core, const struct event_message *event);
+void core_on_log_opened(struct core *core, const struct event_own_log *event);
+void core_on_log_advanced(struct core *core, const struct event_own_log *event);
+void core_on_log_closed(struct core *core, const struct event_own_log *event);
+void core_on_checkpoint_sent(struct core *core, const struct event_checkpoint_sent *event);
+void core_on_records_sent(struct core *core, const struct event_records_sent *event);
+void core_on_checkpoint_stored(struct core *core, const struct event_stored *event);
+void core_on_package_stored(struct core *core, const struct event_stored *event);
+void core_on_receipt_signed(struct core *core, const struct event_receipt_signed *event);
+void core_on_receipt_stored(struct core *core, const struct event_receipt_stored *event);
+void core_on_fork_stored(struct core *core, const struct event_fork_stored *event);
+
+/* ---- one for each message: on_*.c; the link is ready, save for the hello ---- */
+void core_on_hello(struct core *core, struct link *link, const struct message_hello *hello);
+void core_on_heads(struct core *core, struct link *link, const struct message_heads *heads);
+void core_on_want(struct core *core, struct link *link, const struct message_want *want);
+void core_on_checkpoint(struct core *core, struct link *link, const struct message_checkpoint *message);
+void core_on_package(struct core *core, struct link *link, const struct message_package *message,
+                uint64_t size);
+void core_on_receipt(struct core *core, struct link *link, const struct message_receipt *message);
+void core_on_credit(struct core *core, struct link *link, const struct message_credit *message);
+void core_on_refusal(struct core *core, struct link *link, const struct message_refusal *message);
+void core_on_fork(struct core *core, struct link *link, const struct message_fork *message);
+
+#endif

@@ -1,0 +1,79 @@
+/* Shared by the replica's files only. */
+#ifndef REPLICATION_REPLICA_PRIVATE_H
+#define REPLICATION_REPLICA_PRIVATE_H
+
+#include "replication/core/fork.h"
+#include "replication/core/package.h"
+#include "replication/replica.h"
+#include "storage/erase.h"
+
+struct replica {
+    struct replica_options options;
+    char node[NODE_NAME_SIZE_MAX + 1];
+    char cosigner[NOTE_NAME_SIZE_MAX + 1]; /* the name of this node's receipt key */
+    struct sign_key receipt_key;
+    struct store *environment;
+};
+
+enum intake_kind { INTAKE_CHECKPOINT, INTAKE_PACKAGE, INTAKE_RECEIPT, INTAKE_FORK };
+
+struct replica_intake {
+    struct replica *replica;
+    enum intake_kind kind;
+    struct log_id log;
+    bool branch;
+    char peer[NODE_NAME_SIZE_MAX + 1]; /* who sent it */
+    enum err err; /* what replica_verify() found */
+    struct buffer bytes; /* the copied note, package body or fork proof */
+    struct bytes note;
+
+    /* checkpoints */
+    struct checkpoint checkpoint;
+    uint64_t from;
+    struct merkle_proof proof; /* packages too */
+
+    /* packages */
+    uint64_t first, count, against;
+    uint32_t encoding;
+    struct buffer plain; /* the body decompressed; unused when it came plain */
+    struct batch_builder batch; /* detached: sealed records and leaf hashes */
+    bool batch_begun;
+    uint64_t absent; /* records whose person part did not come */
+    uint64_t first_special; /* position of the first record that storing must look into */
+
+    /* receipts */
+    char hub[NODE_NAME_SIZE_MAX + 1];
+    uint64_t size;
+};
+
+/* Where one branch of a log is stored: the log itself, or the other branch of a forked one. With
+ * `create` it comes into being. ERR_NOT_FOUND. */
+enum err replica_log(struct replica *replica, struct store_txn *txn, const struct log_id *log,
+                     bool branch, bool create, uint32_t *number);
+enum err replica_cursor(struct replica *replica, struct store_txn *txn, uint32_t number,
+                        struct cursor *cursor);
+
+enum err replica_store_checkpoint(struct replica_intake *intake, struct store_txn *txn,
+                                  struct replica_result *result);
+enum err replica_store_package(struct replica_intake *intake, struct store_txn *txn,
+                               struct replica_result *result);
+enum err replica_store_receipt(struct replica_intake *intake, struct store_txn *txn,
+                               struct replica_result *result);
+enum err replica_store_fork(struct replica_intake *intake, struct store_txn *txn,
+                            struct replica_result *result);
+
+/* Freezes a log for a history that `peer` showed under a valid signature. With `a` and `b`, two
+ * notes of one size and different roots, the proof is kept too and result->proven set. */
+enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t number,
+                        const char *peer, struct bytes a, struct bytes b,
+                        struct replica_result *result);
+/* Once both branches hold a position under a checkpoint each, with different leaves: proof. */
+enum err replica_prove_by_position(struct replica *replica, struct store_txn *txn,
+                                   const struct log_id *log, const char *peer,
+                                   struct replica_result *result);
+/* Who showed the other branch, and the proof when there is one (appended); ERR_NOT_FOUND for a log
+ * that is not frozen. */
+enum err replica_fork_load(struct replica *replica, struct store_txn *txn, uint32_t number,
+                           char peer[NODE_NAME_SIZE_MAX + 1], struct buffer *proof);
+
+#endif

@@ -1,0 +1,502 @@
+/* The store of the scenarios, see store.h. */
+#include "tests/scenario/store.h"
+
+#include "proto/base/require.h"
+#include "replication/core/fork.h"
+#include "replication/core/package.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- keys -------------------------------------------------------------------------------------- */
+
+static void key_from(struct sign_key *key, const char *purpose, const char *node)
+{
+    struct hash seed;
+    hash_sha256(&seed, (struct bytes[]){ bytes_of_string(purpose), bytes_of_string(node) }, 2);
+    sign_key_from_seed(key, seed.bytes);
+}
+
+void store_log_key(const char *node, struct sign_key *key)
+{
+    key_from(key, "log key of ", node);
+}
+
+void store_receipt_key(const char *node, struct sign_key *key)
+{
+    key_from(key, "receipt key of ", node);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static void *must(void *memory)
+{
+    require(memory);
+    return memory;
+}
+
+static void history_close(struct history *history)
+{
+    for (size_t i = 0; i < history->count; i++)
+        free((void *)history->records[i].data);
+    free(history->records);
+    free(history->leaves);
+    free(history->notes);
+    *history = (struct history){ 0 };
+}
+
+static void history_append(struct history *history, struct bytes record, const struct hash *leaf)
+{
+    size_t count = history->count + 1;
+    require(count <= STORE_HISTORY_MAX);
+    uint8_t *copy = must(malloc(record.size));
+    memcpy(copy, record.data, record.size);
+    history->records = must(realloc(history->records, count * sizeof *history->records));
+    history->leaves = must(realloc(history->leaves, count * sizeof *history->leaves));
+    history->records[history->count] = bytes_of(copy, record.size);
+    history->leaves[history->count] = *leaf;
+    history->count = count;
+}
+
+static void history_note(struct history *history, uint64_t size, const struct hash *root,
+                         struct bytes note)
+{
+    size_t count = history->note_count + 1;
+    history->notes = must(realloc(history->notes, count * sizeof *history->notes));
+    struct store_note *added = &history->notes[history->note_count];
+    *added = (struct store_note){ .size = size, .root = *root, .note_size = note.size };
+    require(note.size <= sizeof added->note);
+    memcpy(added->note, note.data, note.size);
+    history->note_count = count;
+}
+
+static struct bytes note_bytes(const struct store_note *note)
+{
+    return bytes_of(note->note, note->note_size);
+}
+
+static void history_copy(struct history *to, const struct history *from)
+{
+    *to = (struct history){ 0 };
+    for (size_t i = 0; i < from->count; i++)
+        history_append(to, from->records[i], &from->leaves[i]);
+    for (size_t i = 0; i < from->note_count; i++)
+        history_note(to, from->notes[i].size, &from->notes[i].root, note_bytes(&from->notes[i]));
+}
+
+void store_close(struct store *store)
+{
+    for (size_t i = 0; i < store->count; i++) {
+        history_close(&store->logs[i]->main);
+        history_close(&store->logs[i]->branch);
+        buffer_close(&store->logs[i]->proof);
+        free(store->logs[i]);
+    }
+    store->count = 0;
+}
+
+void store_copy(struct store *to, const struct store *from)
+{
+    to->count = from->count;
+    for (size_t i = 0; i < from->count; i++) {
+        struct store_log *log = to->logs[i] = must(malloc(sizeof *log));
+        *log = *from->logs[i];
+        history_copy(&log->main, &from->logs[i]->main);
+        history_copy(&log->branch, &from->logs[i]->branch);
+        for (size_t j = 0; j < log->receipt_count; j++)
+            log->receipts[j].hub = log->receipt_hubs[j];
+        log->proof = (struct buffer){ 0 };
+        buffer_append_bytes(&log->proof, buffer_bytes(&from->logs[i]->proof));
+    }
+}
+
+struct store_log *store_find(struct store *store, const struct log_id *id)
+{
+    for (size_t i = 0; i < store->count; i++)
+        if (log_id_equal(&store->logs[i]->id, id))
+            return store->logs[i];
+    return NULL;
+}
+
+struct store_log *store_make(struct store *store, const struct log_id *id)
+{
+    struct store_log *log = store_find(store, id);
+    if (log)
+        return log;
+    require(store->count < STORE_LOG_MAX);
+    log = store->logs[store->count++] = must(calloc(1, sizeof *log));
+    log->id = *id;
+    return log;
+}
+
+/* ---- trees ------------------------------------------------------------------------------------- */
+
+static enum err history_node(void *context, unsigned level, uint64_t index, struct hash *out)
+{
+    struct history *history = context;
+    struct hash left, right;
+    if (((index + 1) << level) > history->count)
+        return ERR_NOT_FOUND;
+    if (level == 0) {
+        *out = history->leaves[index];
+        return OK;
+    }
+    history_node(history, level - 1, index * 2, &left);
+    history_node(history, level - 1, index * 2 + 1, &right);
+    merkle_node_hash(out, &left, &right);
+    return OK;
+}
+
+struct merkle_source history_source(struct history *history)
+{
+    return (struct merkle_source){ .node = history_node, .context = history };
+}
+
+static const struct store_note *history_pending(const struct history *history)
+{
+    return history->note_count ? &history->notes[history->note_count - 1] : NULL;
+}
+
+/* The largest checkpoint that is wholly held. */
+static const struct store_note *history_covered(const struct history *history)
+{
+    const struct store_note *best = NULL;
+    for (size_t i = 0; i < history->note_count; i++)
+        if (history->notes[i].size <= history->count)
+            best = &history->notes[i];
+    return best;
+}
+
+struct cursor history_cursor(const struct history *history)
+{
+    const struct store_note *covered = history_covered(history);
+    const struct store_note *pending = history_pending(history);
+    return (struct cursor){ .size = history->count,
+                            .covered = covered ? covered->size : 0,
+                            .pending = pending ? pending->size : 0 };
+}
+
+const struct log_head *history_parents(const struct history *history, size_t *count)
+{
+    static struct log_head parents[INCARNATION_PARENT_MAX];
+    struct incarnation_facts facts = { .parents = parents };
+    struct record record;
+    *count = 0;
+    if (history->count == 0)
+        return parents;
+    struct bytes input = history->records[0];
+    require(record_decode(&record, &input) == OK);
+    struct bytes part = bytes_of(record.facts.data + SALT_SIZE, record.facts.size - SALT_SIZE);
+    require(incarnation_facts_decode(&facts, part) == OK);
+    *count = facts.parent_count;
+    return parents;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+static bool is_named(const struct store *store, const struct store_log *log, uint64_t size)
+{
+    for (size_t i = 0; i < store->count; i++) {
+        size_t count;
+        const struct log_head *parents = history_parents(&store->logs[i]->main, &count);
+        for (size_t j = 0; j < count; j++)
+            if (log_id_equal(&parents[j].log, &log->id) && parents[j].size >= size)
+                return true;
+    }
+    return false;
+}
+
+static size_t find_tips(const struct store *store, const struct store_log *own,
+                        struct log_head *tips)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < store->count; i++) {
+        const struct store_log *log = store->logs[i];
+        const struct store_note *covered = history_covered(&log->main);
+        if (log == own || !covered || strcmp(log->id.node, own->id.node) != 0 ||
+            strcmp(log->id.audience, own->id.audience) != 0 || is_named(store, log, covered->size))
+            continue;
+        tips[count++] =
+            (struct log_head){ .log = log->id, .size = covered->size, .root = covered->root };
+    }
+    return count;
+}
+
+static void append_incarnation(struct store *store, struct store_log *log, struct buffer *facts)
+{
+    struct log_head tips[STORE_LOG_MAX];
+    struct incarnation_facts incarnation = { .parents = tips };
+    incarnation.parent_count = find_tips(store, log, tips);
+    require(incarnation_facts_encode(facts, &incarnation) == OK);
+}
+
+static void write_one(struct store *store, struct store_log *log, uint8_t salt)
+{
+    struct buffer facts = { 0 }, header_bytes = { 0 }, wire = { 0 };
+    struct record_header header = { .kind = RECORD_REQUEST, .log = log->id };
+    uint8_t salt_bytes[SALT_SIZE];
+    memset(salt_bytes, salt, sizeof salt_bytes);
+    buffer_append(&facts, salt_bytes, sizeof salt_bytes);
+    header.position = log->main.count;
+    if (header.position == 0) {
+        header.kind = RECORD_INCARNATION;
+        append_incarnation(store, log, &facts);
+    } else {
+        buffer_append_u64(&facts, header.position);
+    }
+    record_commit(&header.facts, buffer_bytes(&facts));
+    require(record_header_encode(&header_bytes, &header) == OK);
+    struct record record = { .header = buffer_bytes(&header_bytes), .facts = buffer_bytes(&facts) };
+    record_encode(&wire, &record);
+    struct hash leaf;
+    merkle_leaf_hash(&leaf, record.header);
+    history_append(&log->main, buffer_bytes(&wire), &leaf);
+    buffer_close(&facts);
+    buffer_close(&header_bytes);
+    buffer_close(&wire);
+}
+
+void store_write(struct store *store, struct store_log *log, size_t count, uint8_t salt)
+{
+    struct merkle_source source = history_source(&log->main);
+    struct checkpoint checkpoint = { .log = log->id };
+    struct sign_key key;
+    struct buffer note = { 0 };
+    for (size_t i = 0; i < count; i++)
+        write_one(store, log, salt);
+    checkpoint.size = log->main.count;
+    require(merkle_root(&source, checkpoint.size, &checkpoint.root) == OK);
+    store_log_key(log->id.node, &key);
+    checkpoint_sign(&note, &checkpoint, &key);
+    history_note(&log->main, checkpoint.size, &checkpoint.root, buffer_bytes(&note));
+    buffer_close(&note);
+}
+
+/* ---- forks ------------------------------------------------------------------------------------- */
+
+static void freeze(struct store_log *log, const char *fork_node)
+{
+    if (log->frozen)
+        return;
+    log->frozen = true;
+    snprintf(log->fork_node, sizeof log->fork_node, "%s", fork_node);
+}
+
+static void keep_proof(struct store_log *log, const struct fork_proof *proof)
+{
+    if (log->proven)
+        return;
+    fork_proof_encode(&log->proof, proof);
+    log->proven = true;
+}
+
+/* Two notes of one size and different roots. */
+static bool prove_same_size(struct store_log *log, const struct checkpoint *other,
+                            struct bytes note)
+{
+    for (size_t i = 0; i < log->main.note_count; i++) {
+        const struct store_note *own = &log->main.notes[i];
+        if (own->size != other->size || hash_equal(&own->root, &other->root))
+            continue;
+        struct fork_proof proof = { .a.note = note_bytes(own), .b.note = note };
+        keep_proof(log, &proof);
+        return true;
+    }
+    return false;
+}
+
+/* Both branches hold a position, covered by a checkpoint each, with different leaves. */
+static bool prove_by_position(struct store_log *log)
+{
+    static struct fork_proof proof;
+    const struct store_note *a = history_covered(&log->main);
+    const struct store_note *b = history_covered(&log->branch);
+    struct merkle_source source_a = history_source(&log->main);
+    struct merkle_source source_b = history_source(&log->branch);
+    for (uint64_t i = 0; a && b && i < a->size && i < b->size; i++) {
+        if (hash_equal(&log->main.leaves[i], &log->branch.leaves[i]))
+            continue;
+        proof.has_position = true;
+        proof.position = i;
+        proof.a.note = note_bytes(a);
+        proof.b.note = note_bytes(b);
+        proof.a.leaf = log->main.leaves[i];
+        proof.b.leaf = log->branch.leaves[i];
+        require(merkle_prove_inclusion(&source_a, i, a->size, &proof.a.path) == OK);
+        require(merkle_prove_inclusion(&source_b, i, b->size, &proof.b.path) == OK);
+        keep_proof(log, &proof);
+        return true;
+    }
+    return false;
+}
+
+enum err store_fork(struct store *store, const struct effect_store_fork *effect)
+{
+    struct sign_key key;
+    struct log_id id;
+    store_log_key(effect->log.node, &key);
+    enum err err = fork_proof_verify(effect->proof, &key.public, &id);
+    if (err != OK)
+        return err;
+    struct store_log *log = store_make(store, &id);
+    freeze(log, effect->fork_node);
+    if (!log->proven)
+        buffer_append_bytes(&log->proof, effect->proof);
+    log->proven = true;
+    return OK;
+}
+
+/* ---- receiving --------------------------------------------------------------------------------- */
+
+enum err store_checkpoint(struct store *store, const struct effect_store_checkpoint *effect,
+                          bool *proven)
+{
+    struct store_log *log = store_make(store, &effect->log);
+    struct history *history = effect->branch ? &log->branch : &log->main;
+    const struct store_note *pending = history_pending(history);
+    const struct message_checkpoint *message = effect->message;
+    struct checkpoint checkpoint;
+    struct sign_key key;
+    struct hash empty;
+    merkle_empty_root(&empty);
+    store_log_key(effect->log.node, &key);
+    enum err err = checkpoint_open(&checkpoint, message->note, &key.public);
+    if (err != OK)
+        return err;
+    if ((log->frozen && !effect->branch) || message->from != (pending ? pending->size : 0))
+        return ERR_STALE;
+    err = merkle_verify_consistency(message->from, pending ? &pending->root : &empty,
+                                    checkpoint.size, &checkpoint.root, &message->proof);
+    if (err == OK && checkpoint.size > message->from)
+        history_note(history, checkpoint.size, &checkpoint.root, message->note);
+    if (err == OK || effect->branch)
+        return err;
+    freeze(log, effect->node); /* signed by the log's key, and yet no continuation */
+    *proven = prove_same_size(log, &checkpoint, message->note);
+    return ERR_FORK;
+}
+
+struct kept {
+    size_t count;
+    struct buffer wires[MERKLE_BLOCK_SIZE];
+};
+
+static enum err keep_record(void *context, uint64_t position, const struct record *record,
+                            const struct record_header *header, const struct hash *leaf)
+{
+    struct kept *kept = context;
+    (void)position, (void)header, (void)leaf;
+    record_encode(&kept->wires[kept->count++], record);
+    return OK;
+}
+
+enum err store_package(struct store *store, const struct effect_store_package *effect,
+                       bool *proven, bool *first_stored)
+{
+    struct store_log *log = store_make(store, &effect->log);
+    struct history *history = effect->branch ? &log->branch : &log->main;
+    const struct message_package *package = effect->message;
+    const struct store_note *pending = history_pending(history);
+    struct checkpoint checkpoint = { .log = log->id };
+    struct merkle_source held = history_source(history);
+    struct hash leaves[MERKLE_BLOCK_SIZE];
+    struct kept kept = { 0 };
+    if (!pending || package->first > history->count || (log->frozen && !effect->branch))
+        return ERR_GAP;
+    checkpoint.size = pending->size;
+    checkpoint.root = pending->root;
+    enum err err = package_verify(package, package->body, &held, &checkpoint, leaves, keep_record,
+                                  &kept);
+    for (size_t i = 0; i < kept.count; i++) {
+        if (err == OK && package->first + i >= history->count) {
+            *first_stored |= history->count == 0;
+            history_append(history, buffer_bytes(&kept.wires[i]), &leaves[i]);
+        }
+        buffer_close(&kept.wires[i]);
+    }
+    if (err == OK && effect->branch && !log->proven)
+        *proven = prove_by_position(log);
+    return err;
+}
+
+static void keep_receipt(struct store_log *log, const char *hub, uint64_t size)
+{
+    size_t i = 0;
+    while (i < log->receipt_count && strcmp(log->receipts[i].hub, hub) != 0)
+        i++;
+    if (i == log->receipt_count) {
+        snprintf(log->receipt_hubs[i], sizeof log->receipt_hubs[i], "%s", hub);
+        log->receipts[i] = (struct event_receipt_held){ .hub = log->receipt_hubs[i] };
+        log->receipt_count++;
+    }
+    if (size > log->receipts[i].size)
+        log->receipts[i].size = size;
+}
+
+enum err store_receipt(struct store *store, const struct effect_store_receipt *effect,
+                       bool *proven)
+{
+    struct store_log *log = store_find(store, &effect->log);
+    struct merkle_source source = history_source(&log->main);
+    struct checkpoint checkpoint;
+    struct sign_key log_key, hub_key;
+    struct hash root;
+    char name[NOTE_NAME_SIZE_MAX + 1];
+    int64_t time_s;
+    store_log_key(effect->log.node, &log_key);
+    store_receipt_key(effect->hub, &hub_key);
+    receipt_key_name(name, effect->hub);
+    enum err err = checkpoint_open(&checkpoint, effect->note, &log_key.public);
+    if (err == OK)
+        err = receipt_open(effect->note, bytes_of_string(name), &hub_key.public, &time_s);
+    if (err != OK)
+        return err;
+    require(merkle_root(&source, checkpoint.size, &root) == OK);
+    if (!hash_equal(&root, &checkpoint.root)) {
+        freeze(log, effect->hub);
+        *proven = prove_same_size(log, &checkpoint, effect->note);
+        return ERR_FORK;
+    }
+    keep_receipt(log, effect->hub, checkpoint.size);
+    return OK;
+}
+
+/* ---- giving ------------------------------------------------------------------------------------ */
+
+enum err store_cosign(struct store *store, const char *hub, const struct effect_sign_receipt *effect)
+{
+    struct store_log *log = store_find(store, &effect->log);
+    const struct store_note *note = NULL;
+    struct buffer receipt = { 0 };
+    struct sign_key key;
+    char name[NOTE_NAME_SIZE_MAX + 1];
+    for (size_t i = 0; i < log->main.note_count; i++)
+        if (log->main.notes[i].size == effect->size)
+            note = &log->main.notes[i];
+    require(note && effect->size <= log->main.count); /* R8: wholly held */
+    require(effect->size > log->cosigned);            /* R8: never a smaller one */
+    receipt_key_name(name, hub);
+    store_receipt_key(hub, &key);
+    require(receipt_sign(&receipt, note_bytes(note), bytes_of_string(name), 1000, &key) == OK);
+    require(receipt.size <= sizeof log->receipt.note);
+    log->cosigned = log->receipt.size = effect->size;
+    log->receipt.note_size = receipt.size;
+    memcpy(log->receipt.note, receipt.data, receipt.size);
+    buffer_close(&receipt);
+    return OK;
+}
+
+const struct store_note *store_choose(const struct store_log *log,
+                                      const struct effect_send_checkpoint *effect)
+{
+    const struct store_note *best = NULL;
+    for (size_t i = 0; i < log->main.note_count; i++) {
+        const struct store_note *note = &log->main.notes[i];
+        if (note->size < effect->at_least || note->size > log->main.count)
+            continue;
+        if (note->size <= effect->limit || !best)
+            best = note;
+    }
+    return best;
+}
