@@ -94,6 +94,41 @@ int64_t api_born_ms(struct api *api)
     return born_ms;
 }
 
+/* ---- views: what is folded, in the order in which it is ------------------------------------ */
+
+enum { APPLIED_MAX = 1024 };
+
+static void add_view(struct api *api, const char *node, struct log_head *heads, json_t *list)
+{
+    size_t count = 0;
+    if (views_applied(engine_views(api->options.engine), node, heads, APPLIED_MAX, &count) != OK)
+        return;
+    json_t *applied = json_array();
+    for (size_t i = 0; i < count; i++) {
+        char origin[LOG_ORIGIN_SIZE_MAX + 1];
+        log_id_origin(&heads[i].log, origin);
+        json_array_append_new(applied, json_pack("{s:s, s:I}", "log", origin, "size",
+                                                 (json_int_t)heads[i].size));
+    }
+    json_array_append_new(list, json_pack("{s:s, s:o}", "node", node, "applied", applied));
+}
+
+static json_t *views_json(struct api *api)
+{
+    const struct config *config = api->options.config;
+    json_t *list = json_array();
+    struct log_head *heads = calloc(APPLIED_MAX, sizeof *heads);
+    if (!heads)
+        return list;
+    add_view(api, config->node, heads, list);
+    for (size_t i = 0; i < config->province_count; i++)
+        add_view(api, config->provinces[i].name, heads, list);
+    for (size_t i = 0; i < config->hub_count; i++)
+        add_view(api, config->hubs[i].name, heads, list);
+    free(heads);
+    return list;
+}
+
 void api_status(void *context, struct http_exchange *exchange)
 {
     struct api *api = context;
@@ -120,12 +155,12 @@ void api_status(void *context, struct http_exchange *exchange)
     const struct config *config = api->options.config;
     api_answer_json(
         exchange, 200,
-        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "node",
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "node",
                   config->node, "role", config->role == ROLE_HUB ? "hub" : "province", "ready",
                   atomic_load(&api->ready), "time", time_json(wall_ms()), "started",
                   time_json(api->started_ms), "queue", (json_int_t)engine.queue_length, "groups",
                   (json_int_t)engine.groups, "records", (json_int_t)engine.records, "space",
-                  space_json(&engine, api_born_ms(api)), "logs", logs, "peers", peers, "alarms",
-                  alarms));
+                  space_json(&engine, api_born_ms(api)), "logs", logs, "peers", peers, "views",
+                  views_json(api), "alarms", alarms));
     free(replication);
 }
