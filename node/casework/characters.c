@@ -40,7 +40,7 @@ void character_append(struct buffer *out, int32_t code)
 size_t characters_count(struct bytes text)
 {
     size_t count = 0;
-    for (; text.size > 0; count++)
-        character_next(&text);
+    for (size_t i = 0; i < text.size; i++)
+        count += (text.data[i] & 0xC0) != 0x80;
     return count;
 }

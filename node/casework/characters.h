@@ -11,7 +11,7 @@ int32_t character_next(struct bytes *rest);
 /* Appends, in UTF-8, a character that character_next() could have returned. */
 void character_append(struct buffer *out, int32_t code);
 
-/* How many characters; a byte that is not part of one counts as one. */
+/* How many characters `text`, which is UTF-8, has. */
 size_t characters_count(struct bytes text);
 
 #endif

@@ -66,11 +66,34 @@ static void clean_line_break(struct buffer *out, size_t start, enum persian_line
         buffer_append_u8(out, ' ');
 }
 
+/* The letters and the space between them, which nearly all of a text is: how many bytes of them,
+ * one space at most at a time, stand at the front. */
+static size_t plain_run_size(struct bytes text)
+{
+    size_t size = 0;
+    while (text.size - size >= 2) {
+        const uint8_t *at = text.data + size;
+        bool letter = at[0] >= 0xD8 && at[0] <= 0xDB && (at[1] & 0xC0) == 0x80;
+        bool space = at[0] == ' ' && at[1] >= 0xD8 && at[1] <= 0xDB && size > 0;
+        if (!letter && !space)
+            break;
+        size += letter ? 2 : 1;
+    }
+    return size;
+}
+
 enum err persian_clean(struct buffer *out, struct bytes typed, enum persian_lines lines)
 {
     size_t start = out->size;
     int32_t previous = 0;
     while (typed.size > 0) {
+        size_t plain = plain_run_size(typed);
+        if (plain > 0) {
+            buffer_append(out, typed.data, plain);
+            typed = bytes_of(typed.data + plain, typed.size - plain);
+            previous = 0;
+            continue;
+        }
         int32_t code = character_next(&typed);
         if (code < 0) {
             out->size = start;
