@@ -101,29 +101,20 @@ static enum err folder_sync(const char *path)
     return failed ? ERR_IO : OK;
 }
 
-static void data_file_name(char out[4096], const char *folder)
-{
-    snprintf(out, 4096, "%s/data.mdb", folder);
-}
+#define STORE_NAME_SIZE 4096
 
-static enum err folder_make(const struct store_options *options)
+static enum err name_in(char out[STORE_NAME_SIZE], const char *folder, const char *name)
 {
-    char file[4096];
-    data_file_name(file, options->path);
-    if (options->read_only || options->must_exist)
-        return access(file, F_OK) == 0 ? OK : ERR_NOT_FOUND;
-    if (mkdir(options->path, STORE_FOLDER_MODE) == 0 || errno == EEXIST)
-        return OK;
-    return errno == ENOENT ? ERR_NOT_FOUND : err_of_lmdb(errno);
+    int size = snprintf(out, STORE_NAME_SIZE, "%s/%s", folder, name);
+    return size > 0 && size < STORE_NAME_SIZE ? OK : ERR_INVALID;
 }
 
 static size_t map_size_for(const struct store_options *options)
 {
-    char file[4096];
+    char file[STORE_NAME_SIZE];
     struct stat status;
     size_t size = options->map_size;
-    data_file_name(file, options->path);
-    if (stat(file, &status) == 0 && (size_t)status.st_size > size)
+    if (name_in(file, options->path, "data.mdb") == OK && stat(file, &status) == 0 && (size_t)status.st_size > size)
         size = (size_t)status.st_size;
     return (size + STORE_MAP_STEP - 1) / STORE_MAP_STEP * STORE_MAP_STEP;
 }
@@ -208,15 +199,8 @@ static enum err store_size_map(struct store *store)
     return OK;
 }
 
-enum err store_open(struct store **out, const struct store_options *options)
+static enum err store_open_existing(struct store **out, const struct store_options *options)
 {
-    require(options->table_count <= STORE_TABLE_MAX);
-    *out = NULL;
-    if (!library_is_usable())
-        return ERR_VERSION;
-    enum err err = folder_make(options);
-    if (err != OK)
-        return err;
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return ERR_NOMEM;
@@ -226,11 +210,9 @@ enum err store_open(struct store **out, const struct store_options *options)
     store->reserve_size = options->reserve_size;
     store->table_count = options->table_count;
     store->path = strdup(options->path);
-    err = store->path ? store_open_environment(store, options) : ERR_NOMEM;
+    enum err err = store->path ? store_open_environment(store, options) : ERR_NOMEM;
     if (err == OK)
         err = store_size_map(store);
-    if (err == OK && !store->read_only)
-        err = folder_sync(store->path);
     if (err != OK) {
         store_close(store);
         return err;
@@ -240,6 +222,61 @@ enum err store_open(struct store **out, const struct store_options *options)
         store_extend(store); /* lack of room is a state, not a failure to open */
     *out = store;
     return OK;
+}
+
+static void folder_discard(const char *path)
+{
+    char name[STORE_NAME_SIZE];
+    static const char *const files[] = { "data.mdb", "lock.mdb" };
+    for (size_t i = 0; i < 2; i++)
+        if (name_in(name, path, files[i]) == OK)
+            unlink(name);
+    rmdir(path);
+}
+
+/* Made aside and moved into place whole, so that a creation that was interrupted is begun again
+ * instead of leaving a file that cannot be told from a damaged one. */
+static enum err store_create(const struct store_options *options, const char *file)
+{
+    char aside[STORE_NAME_SIZE], made[STORE_NAME_SIZE];
+    struct store_options inner = *options;
+    struct store *store;
+    inner.path = aside;
+    inner.reserve_size = 0;
+    if (mkdir(options->path, STORE_FOLDER_MODE) != 0 && errno != EEXIST)
+        return errno == ENOENT ? ERR_NOT_FOUND : err_of_lmdb(errno);
+    enum err err = name_in(aside, options->path, "new");
+    if (err == OK)
+        err = name_in(made, aside, "data.mdb");
+    if (err != OK)
+        return err;
+    folder_discard(aside);
+    if (mkdir(aside, STORE_FOLDER_MODE) != 0)
+        return err_of_lmdb(errno);
+    err = store_open_existing(&store, &inner);
+    if (err == OK) {
+        store_close(store);
+        if (rename(made, file) != 0)
+            err = err_of_lmdb(errno);
+    }
+    folder_discard(aside);
+    return err == OK ? folder_sync(options->path) : err;
+}
+
+enum err store_open(struct store **out, const struct store_options *options)
+{
+    char file[STORE_NAME_SIZE];
+    require(options->table_count <= STORE_TABLE_MAX);
+    *out = NULL;
+    if (!library_is_usable())
+        return ERR_VERSION;
+    enum err err = name_in(file, options->path, "data.mdb");
+    if (err == OK && access(file, F_OK) != 0) {
+        if (options->read_only || options->must_exist)
+            return ERR_NOT_FOUND;
+        err = store_create(options, file);
+    }
+    return err == OK ? store_open_existing(out, options) : err;
 }
 
 void store_close(struct store *store)

@@ -8,11 +8,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void folder_make_in(char out[FOLDER_PATH_SIZE], const char *base)
+{
+    folder_path(out, base, "samad-test-XXXXXX");
+    require(mkdtemp(out) != NULL);
+}
+
 void folder_make(char out[FOLDER_PATH_SIZE])
 {
     const char *base = getenv("TMPDIR");
-    snprintf(out, FOLDER_PATH_SIZE, "%s/samad-test-XXXXXX", base && *base ? base : "/tmp");
-    require(mkdtemp(out) != NULL);
+    if (!base || !*base)
+        base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    folder_make_in(out, base);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)

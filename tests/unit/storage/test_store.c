@@ -5,9 +5,11 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -457,3 +459,126 @@ Test(store, the_file_is_allocated_ahead_of_use)
     fixture_close(&fixture);
 }
 
+
+/* A limit on the size of files stands in for a full disk: the extension meets it like one. */
+static void disk_limit(const char *folder, uint64_t more)
+{
+    char file[FOLDER_PATH_SIZE];
+    struct stat status;
+    struct rlimit limit;
+    folder_path(file, folder, "data.mdb");
+    cr_assert_eq(stat(file, &status), 0);
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = more == UINT64_MAX ? limit.rlim_max : (rlim_t)status.st_size + more;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static enum err write_some(struct store *store, unsigned index)
+{
+    static uint8_t value[50000];
+    uint8_t key[4];
+    put_u32(key, index);
+    struct store_txn txn = store_begin_write(store);
+    store_append(&txn, ONE, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(value));
+    return store_commit(&txn);
+}
+
+static bool reserve_is_reached(struct store *store)
+{
+    struct store_space space;
+    cr_assert_eq(store_space_update(store, &space), OK);
+    return space.reserve_reached;
+}
+
+Test(store, a_full_disk_is_told_early_refuses_late_and_heals)
+{
+    struct fixture fixture;
+    unsigned written = 0, when_reached = 0;
+    enum err err = OK;
+    fixture_open(&fixture);
+    fixture.options.reserve_size = 2 << 20;
+    cr_assert_eq(fixture_reopen(&fixture), OK);
+    signal(SIGXFSZ, SIG_IGN);
+    disk_limit(fixture.folder, 1 << 20);
+    while (err == OK && written < 1000) {
+        store_extend(fixture.store);
+        if (when_reached == 0 && reserve_is_reached(fixture.store))
+            when_reached = written;
+        err = write_some(fixture.store, written);
+        written += err == OK;
+    }
+    cr_assert_eq(err, ERR_FULL);
+    cr_assert(when_reached > 0);
+    cr_assert(written > when_reached + 20, "%u, %u", written, when_reached); /* the reserve */
+    cr_assert_neq(store_failure(fixture.store)[0], '\0');
+
+    struct store_txn txn = store_begin_read(fixture.store);
+    cr_assert_eq(store_count(&txn, ONE), written);
+    store_abort(&txn);
+    disk_limit(fixture.folder, UINT64_MAX);
+    cr_assert_eq(store_extend(fixture.store), OK);
+    cr_assert_not(reserve_is_reached(fixture.store));
+    cr_assert_eq(write_some(fixture.store, written), OK);
+    fixture_close(&fixture);
+}
+
+Test(store, a_transaction_larger_than_the_room_ahead_extends_the_file_itself)
+{
+    struct fixture fixture;
+    fixture_open(&fixture);
+    fixture.options.reserve_size = 1 << 20;
+    fixture.options.map_size = 64 << 20;
+    cr_assert_eq(fixture_reopen(&fixture), OK);
+    signal(SIGXFSZ, SIG_IGN);
+    disk_limit(fixture.folder, 4 << 20);
+    static uint8_t value[50000];
+    struct store_txn txn = store_begin_write(fixture.store);
+    for (uint32_t i = 0; i < 60; i++) { /* 3 MB: more than the reserve, less than the disk */
+        uint8_t key[4];
+        put_u32(key, i);
+        store_append(&txn, ONE, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(value));
+    }
+    cr_assert_eq(store_commit(&txn), OK);
+    txn = store_begin_write(fixture.store);
+    for (uint32_t i = 100; i < 300 && txn.err == OK; i++) {
+        uint8_t key[4];
+        put_u32(key, i);
+        store_append(&txn, ONE, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(value));
+    }
+    cr_assert_eq(store_commit(&txn), ERR_FULL); /* before any page was written */
+    txn = store_begin_read(fixture.store);
+    cr_assert_eq(store_count(&txn, ONE), 60);
+    store_abort(&txn);
+    fixture_close(&fixture);
+}
+
+/* ---- misuse by the disk ---------------------------------------------------------------------- */
+
+static int interrupted_creation(struct fixture *fixture)
+{
+    char aside[FOLDER_PATH_SIZE], file[FOLDER_PATH_SIZE];
+    struct store *store;
+    folder_path(aside, fixture->folder, "new");
+    folder_path(file, aside, "data.mdb");
+    if (mkdir(aside, 0700) != 0)
+        return 1;
+    int data = open(file, O_WRONLY | O_CREAT, 0600);
+    if (write(data, "torn", 4) != 4)
+        return 2;
+    close(data);
+    return (int)store_open(&store, &fixture->options);
+}
+
+Test(store, a_creation_that_was_interrupted_is_begun_again)
+{
+    struct fixture fixture;
+    char value[64];
+    fixture_open(&fixture);
+    store_close(fixture.store);
+    folder_remove(fixture.folder);
+    cr_assert_eq(mkdir(fixture.folder, 0700), 0);
+    cr_assert_eq(in_child(interrupted_creation, &fixture), OK);
+    cr_assert_eq(store_open(&fixture.store, &fixture.options), OK);
+    cr_assert_eq(get_one(fixture.store, "key", value), ERR_NOT_FOUND);
+    fixture_close(&fixture);
+}
