@@ -98,11 +98,24 @@ int64_t api_born_ms(struct api *api)
 
 enum { APPLIED_MAX = 1024 };
 
+/* The live log is folded as it is written, through the memory table: what is durable is applied. */
+static void add_live(struct api *api, struct log_head *heads, size_t *count)
+{
+    struct engine_status status;
+    engine_status(api->options.engine, &status);
+    if (*count > 0 && log_id_equal(&heads[*count - 1].log, &status.live.log))
+        heads[*count - 1] = status.live;
+    else if (status.live.size > 0 && *count < APPLIED_MAX)
+        heads[(*count)++] = status.live;
+}
+
 static void add_view(struct api *api, const char *node, struct log_head *heads, json_t *list)
 {
     size_t count = 0;
     if (views_applied(engine_views(api->options.engine), node, heads, APPLIED_MAX, &count) != OK)
         return;
+    if (node == api->options.config->node)
+        add_live(api, heads, &count);
     json_t *applied = json_array();
     for (size_t i = 0; i < count; i++) {
         char origin[LOG_ORIGIN_SIZE_MAX + 1];
