@@ -10,13 +10,11 @@
 #ifndef STORAGE_WRITER_H
 #define STORAGE_WRITER_H
 
-#include "proto/secure/note.h"
-#include "storage/log.h"
+#include "storage/group.h"
 #include "storage/rules.h"
 #include "storage/views.h"
 
 struct writer;
-struct group;
 
 struct writer_options {
     struct log_store *logs;
@@ -33,14 +31,14 @@ struct writer_options {
     size_t memory_share;  /* bytes of the memory table from which it is frozen for a flush */
 };
 
-/* Opens a new incarnation: reads the tips, creates the log and puts its first record into the
- * first group, which the caller commits like any other before it lets commands in. The views of
- * the node must be folded up to the log store's end. */
+/* Opens a new incarnation: reads the tips and puts its first record, which names them, into the
+ * first group, which the caller commits (creating the log) like any other before it lets commands
+ * in. The views of the node must be folded up to the log store's end. Every error of reading;
+ * ERR_INVALID for names that cannot be a log's. */
 enum err writer_open(struct writer **out, const struct writer_options *options);
+/* After the last group of this writer was freed. */
 void writer_close(struct writer *writer);
 const struct log_id *writer_log(const struct writer *writer);
-/* In the log store; known from the commit of the first group on. */
-uint32_t writer_log_number(const struct writer *writer);
 
 /* One command at a time, on the decider. `wall_ms` is the clock now; within the log time does not
  * decrease. ERR_CONFLICT when the clock went back by more than five minutes (the caller opens a
@@ -58,7 +56,10 @@ struct proposal {
     struct bytes facts;  /* without salt; copied */
     struct bytes person; /* without salt; empty: none */
 };
-/* Makes the record, folds it into the view and adds it to the current group. Gives its position. */
+/* Makes the record, folds it into the view and adds it to the current group. Gives its position.
+ * ERR_INVALID and ERR_TOO_LARGE for a proposal outside the limits of a record, and nothing
+ * happened; ERR_BUSY when the group is full. After any other error the view may hold half of the
+ * fold: the writer is broken, gives that error for ever, and is dealt with like a failed group. */
 enum err writer_propose(struct writer *writer, const struct proposal *proposal,
                         uint64_t *position);
 void writer_end_command(struct writer *writer);
@@ -69,11 +70,18 @@ void writer_receipt(struct writer *writer, const struct record_receipt *receipt)
  * proposed, or the newest whose entries it looked at; 0 for none. Group numbers ascend for the life
  * of the process, over all incarnations of this writer's log. */
 uint64_t writer_command_group(const struct writer *writer);
+/* The number of the current group. */
+uint64_t writer_group_number(const struct writer *writer);
 /* Records in the current group. */
 size_t writer_pending(const struct writer *writer);
 
 /* Lets go of the snapshot of the views; before the decider waits. */
 void writer_pause(struct writer *writer);
+
+/* The error that broke the writer, or OK. */
+enum err writer_error(const struct writer *writer);
+/* Records made by this writer, and the time of the newest. */
+uint64_t writer_position(const struct writer *writer);
 
 /* Closes the current group; NULL when it is empty. Freezes the memory table for a flush when it has
  * grown beyond its share: between two groups is the only moment when it can be. */
@@ -83,16 +91,5 @@ struct group *writer_take_group(struct writer *writer);
 enum err writer_freeze(struct writer *writer);
 /* True once after each freeze: what views_flush needs when `group` is durable. */
 bool writer_flush_wanted(struct writer *writer, uint64_t *group, struct log_head *head);
-
-uint64_t group_number(const struct group *group);
-size_t group_size(const struct group *group); /* bytes to be written */
-size_t group_count(const struct group *group);
-/* Appends the batch under a signed checkpoint, and applies the erasures it contains: on the log
- * thread. May be called again with another transaction when the first was aborted. */
-enum err group_commit(struct group *group, struct store_txn *txn);
-/* The head after the group, and its signed note (valid after group_commit). */
-const struct checkpoint *group_checkpoint(const struct group *group);
-struct bytes group_note(const struct group *group);
-void group_free(struct group *group);
 
 #endif

@@ -1,0 +1,70 @@
+#include "storage/erase.h"
+
+#include "storage/log_private.h"
+
+#include <string.h>
+
+/* origin 0x00 position: the erasures of one log stand together, in order. */
+static struct log_key erase_key(const struct log_id *log, uint64_t position)
+{
+    char origin[LOG_ORIGIN_SIZE_MAX + 1];
+    log_id_origin(log, origin);
+    size_t size = strlen(origin) + 1; /* with the terminator */
+    struct log_key key = { .size = size + 8 };
+    memcpy(key.bytes, origin, size);
+    put_u64(key.bytes + size, position);
+    return key;
+}
+
+/* What is not held yet is left to erase_on_append. */
+static enum err erase_if_held(struct log_store *logs, struct store_txn *txn,
+                              const struct erase_facts *facts)
+{
+    uint32_t number;
+    struct log_state state;
+    enum err err = log_find(logs, txn, &facts->log, &number);
+    if (err == OK)
+        err = log_state_get(logs, txn, number, &state);
+    if (err == OK && facts->position < state.size)
+        err = log_erase_person(logs, txn, number, facts->position);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
+                         const struct record_header *header, struct bytes facts)
+{
+    struct erase_facts erase;
+    if (header->kind != RECORD_ERASE || erase_facts_decode(&erase, facts) != OK ||
+        strcmp(erase.log.node, header->log.node) != 0)
+        return OK;
+    struct log_key key = erase_key(&erase.log, erase.position);
+    store_put(txn, LOG_ERASURES, log_key_bytes(&key), BYTES_NONE);
+    return txn->err != OK ? txn->err : erase_if_held(logs, txn, &erase);
+}
+
+/* The position of an entry that belongs to the same log as `first`; false otherwise. */
+static bool erase_key_position(const struct log_key *first, struct bytes key, uint64_t *position)
+{
+    if (key.size != first->size || memcmp(key.data, first->bytes, key.size - 8) != 0)
+        return false;
+    *position = get_u64(key.data + key.size - 8);
+    return true;
+}
+
+enum err erase_on_append(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         const struct log_id *log, uint64_t first, uint64_t count)
+{
+    struct log_key from = erase_key(log, first);
+    struct store_cursor cursor = store_cursor_open(txn, LOG_ERASURES);
+    struct bytes key, value;
+    uint64_t position;
+
+    enum err err = store_cursor_seek(&cursor, log_key_bytes(&from), &key, &value);
+    while (err == OK && erase_key_position(&from, key, &position) && position < first + count) {
+        err = log_erase_person(logs, txn, number, position);
+        if (err == OK)
+            err = store_cursor_next(&cursor, &key, &value);
+    }
+    store_cursor_close(&cursor);
+    return err == ERR_END ? OK : err;
+}
