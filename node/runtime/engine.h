@@ -22,16 +22,19 @@ struct engine_options {
     struct rules rules;
     size_t map_size, reserve_size, memory_size_max;
     size_t queue_max; /* commands waiting; beyond it ERR_BUSY */
-    size_t group_max; /* records in a group */
+    size_t group_max; /* records in a group, at most BATCH_RECORD_MAX / 2: the rest is room for
+                         the last command's other records */
     /* Called on the log thread whenever the main log has grown durably. */
     void (*on_advanced)(void *context, const struct checkpoint *checkpoint, struct bytes note);
-    /* Called once, on any thread, when the process must stop (design D4). */
+    /* Called once, on any thread, when the process must stop (design D4): nothing is answered any
+     * more. `what` is in words and valid during the call. */
     void (*on_failed)(void *context, enum err err, const char *what);
     void *context;
 };
 
-/* Opens and verifies the stores, folds the own tail. Then engine_start opens an incarnation (with
- * `flags`, enum incarnation_flag) and the threads; logs may already be followed in between. */
+/* Opens the stores, verifies their end, folds the own tail; jobs and folds of followed logs run
+ * from here on. engine_start then opens an incarnation with `flags` (enum incarnation_flag), after
+ * which commands are taken. ERR_CORRUPT and ERR_SIGNATURE: the store is damaged. */
 enum err engine_open(struct engine **out, const struct engine_options *options);
 enum err engine_start(struct engine *engine, uint32_t flags);
 /* Refuses new commands, finishes what waits, flushes, closes. */
@@ -44,9 +47,9 @@ struct command {
     /* On the decider thread: validate against writer_view(), propose records. What it returns is
      * given to done() unless the group fails. */
     enum err (*decide)(struct command *command, struct writer *writer, int64_t wall_ms);
-    /* On the log thread (or the decider for refusals that looked at nothing uncommitted): everything
-     * the decision looked at or wrote is durable, or err says why not: ERR_IO, ERR_FULL,
-     * ERR_CLOSED. */
+    /* On the log thread (or the decider, for refusals that looked at nothing uncommitted): everything
+     * the decision looked at or wrote is durable, or err is what the group failed with (ERR_FULL,
+     * ERR_NOMEM...) or ERR_CLOSED. Must be short. Never called after on_failed. */
     void (*done)(struct command *command, enum err err);
     bool intake; /* refused with ERR_FULL while the reserve is reached (design D10) */
     /* the engine's */
@@ -60,12 +63,14 @@ enum err engine_submit(struct engine *engine, struct command *command);
 /* A job of the log thread: runs inside its next transaction together with whatever else waits. */
 struct log_job {
     enum err (*run)(struct log_job *job, struct log_store *logs, struct store_txn *txn);
-    /* After the transaction: durable when OK. An error that run() returned is its own; the
-     * transaction goes on without it only if run() wrote nothing before failing. */
+    /* After the transaction: durable when OK. An error that run() returned is its own. A job should
+     * validate before it writes: one that fails after a write makes the transaction run again
+     * without it, and with all the others, so run() may be called more than once. */
     void (*done)(struct log_job *job, enum err err);
     struct log_job *next;
     enum err err;
 };
+/* ERR_CLOSED: done is not called. */
 enum err engine_log_job(struct engine *engine, struct log_job *job);
 
 /* Calls back when `group` is durable (at once, on this thread, when it is). */
@@ -91,6 +96,8 @@ struct engine_status {
     uint64_t memory_size;
     struct store_space log_space, views_space;
     bool intake_refused;
+    bool ready; /* an incarnation is open and the views are whole; false while a failed group is
+                   being recovered from */
 };
 void engine_status(struct engine *engine, struct engine_status *status);
 

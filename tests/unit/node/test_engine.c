@@ -1,0 +1,547 @@
+#include "node/runtime/engine.h"
+
+#include "tests/support/folder.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- the smallest rules: facts are a key, the person part its value ---- */
+
+static _Atomic enum err fold_fault; /* what the fold of "poison" gives, once */
+
+static enum err fold_pair(void *context, struct view *view, const struct record_header *header,
+                          struct bytes facts, struct bytes person, bool person_absent)
+{
+    (void)context, (void)person_absent;
+    if (header->kind != RECORD_REQUEST)
+        return OK;
+    if (bytes_equal(facts, bytes_of_string("poison"))) {
+        enum err fault = atomic_exchange(&fold_fault, OK);
+        if (fault != OK)
+            return fault;
+    }
+    view_put(view, facts, person.size > 0 ? person : bytes_of_string("-"));
+    return view->err;
+}
+
+/* ---- a command that registers a key once ---- */
+
+struct entry {
+    struct command command;
+    char name[24];
+    bool known; /* what was decided */
+    uint64_t position;
+    /* the answer */
+    enum err err;
+    atomic_int answers;
+};
+
+static pthread_mutex_t answer_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
+
+static enum err entry_decide(struct command *command, struct writer *writer, int64_t wall_ms)
+{
+    struct entry *entry = (struct entry *)command;
+    struct bytes value;
+    (void)wall_ms;
+    entry->known = view_get(writer_view(writer), bytes_of_string(entry->name), &value) == OK;
+    if (entry->known)
+        return OK;
+    struct proposal proposal = { .kind = RECORD_REQUEST,
+                                 .facts = bytes_of_string(entry->name),
+                                 .person = bytes_of_string("person") };
+    return writer_propose(writer, &proposal, &entry->position);
+}
+
+static void entry_done(struct command *command, enum err err)
+{
+    struct entry *entry = (struct entry *)command;
+    pthread_mutex_lock(&answer_lock);
+    entry->err = err;
+    atomic_fetch_add(&entry->answers, 1);
+    pthread_cond_broadcast(&answered);
+    pthread_mutex_unlock(&answer_lock);
+}
+
+static void entry_wait(struct entry *entry)
+{
+    pthread_mutex_lock(&answer_lock);
+    while (atomic_load(&entry->answers) == 0)
+        pthread_cond_wait(&answered, &answer_lock);
+    pthread_mutex_unlock(&answer_lock);
+}
+
+static void entry_init(struct entry *entry, const char *name)
+{
+    memset(entry, 0, sizeof(*entry));
+    snprintf(entry->name, sizeof(entry->name), "%s", name);
+    entry->command.decide = entry_decide;
+    entry->command.done = entry_done;
+}
+
+/* ---- the engine under test ---- */
+
+static char folder[FOLDER_PATH_SIZE];
+static struct sign_key key;
+static struct engine *engine;
+static atomic_int failures;
+static _Atomic uint64_t advanced_size;
+
+static void on_advanced(void *context, const struct checkpoint *checkpoint, struct bytes note)
+{
+    struct checkpoint opened;
+    (void)context;
+    cr_assert_eq(checkpoint_open(&opened, note, &key.public), OK);
+    cr_assert_eq(opened.size, checkpoint->size);
+    atomic_store(&advanced_size, checkpoint->size);
+}
+
+static void on_failed(void *context, enum err err, const char *what)
+{
+    (void)context, (void)err, (void)what;
+    atomic_fetch_add(&failures, 1);
+}
+
+static struct engine_options options_of(size_t memory_size, size_t queue_max)
+{
+    return (struct engine_options){ .path = folder,
+                                    .node = "ardabil",
+                                    .audience = "hub",
+                                    .log_key = &key,
+                                    .rules = { .fold = fold_pair },
+                                    .map_size = 16 << 20,
+                                    .memory_size_max = memory_size,
+                                    .queue_max = queue_max,
+                                    .group_max = 256,
+                                    .on_advanced = on_advanced,
+                                    .on_failed = on_failed };
+}
+
+static void engine_run(const struct engine_options *options)
+{
+    cr_assert_eq(engine_open(&engine, options), OK);
+    cr_assert_eq(engine_start(engine, 0), OK);
+}
+
+static void set_up(void)
+{
+    uint8_t seed[KEY_SIZE] = { 7 };
+    sign_key_from_seed(&key, seed);
+    folder_make(folder);
+    struct engine_options options = options_of(4 << 20, 1024);
+    engine_run(&options);
+}
+
+static void tear_down(void)
+{
+    if (engine != NULL)
+        engine_stop(engine);
+    folder_remove(folder);
+}
+
+TestSuite(engine, .init = set_up, .fini = tear_down, .timeout = 30);
+
+static void restart(void)
+{
+    struct engine_options options = options_of(4 << 20, 1024);
+    engine_stop(engine);
+    engine_run(&options);
+}
+
+static struct entry put(const char *name)
+{
+    struct entry entry;
+    entry_init(&entry, name);
+    cr_assert_eq(engine_submit(engine, &entry.command), OK);
+    entry_wait(&entry);
+    return entry;
+}
+
+static bool is_readable(const char *name)
+{
+    struct views_reader reader;
+    struct bytes value;
+    cr_assert_eq(views_reader_begin(engine_views(engine), "ardabil", &reader), OK);
+    enum err err = view_get(&reader.view, bytes_of_string(name), &value);
+    views_reader_end(&reader);
+    return err == OK;
+}
+
+/* What the first record of the live log says. */
+static uint32_t live_flags(size_t *parents)
+{
+    struct engine_status status;
+    struct incarnation_facts facts = { 0 };
+    struct buffer scratch = { 0 };
+    struct record record;
+    struct record_header header;
+    struct hash leaf;
+    uint32_t number;
+    engine_status(engine, &status);
+    struct log_store *logs = engine_logs(engine);
+    struct store_txn txn = store_begin_read(log_store_environment(logs));
+    cr_assert_eq(log_find(logs, &txn, &status.live.log, &number), OK);
+    cr_assert_eq(log_read(logs, &txn, number, 0, &scratch, &record, &header, &leaf), OK);
+    store_abort(&txn);
+    struct bytes part =
+        bytes_of(record.facts.data + SALT_SIZE, record.facts.size - SALT_SIZE);
+    cr_assert_eq(incarnation_facts_decode(&facts, part), OK);
+    buffer_close(&scratch);
+    if (parents != NULL)
+        *parents = facts.parent_count;
+    return facts.flags;
+}
+
+/* ---- commands ---- */
+
+Test(engine, an_answered_command_is_in_the_log_and_readable)
+{
+    struct engine_status status;
+    struct entry entry = put("a");
+    cr_assert_eq(entry.err, OK);
+    cr_assert_eq(entry.position, 1, "after the incarnation record");
+    cr_assert(is_readable("a"));
+    engine_status(engine, &status);
+    cr_assert_eq(status.live.size, 2);
+    cr_assert(status.ready);
+}
+
+Test(engine, a_restart_keeps_everything_and_names_what_it_follows)
+{
+    size_t parents;
+    put("a");
+    restart();
+    cr_assert(is_readable("a"));
+    cr_assert(put("a").known);
+    cr_assert_eq(live_flags(&parents), 0);
+    cr_assert_eq(parents, 1);
+}
+
+Test(engine, many_commands_at_once_get_positions_without_a_hole_and_one_answer_each)
+{
+    enum { COUNT = 900 };
+    static struct entry entries[COUNT];
+    static bool seen[COUNT + 1];
+    for (int i = 0; i < COUNT; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "key-%d", i);
+        entry_init(&entries[i], name);
+        cr_assert_eq(engine_submit(engine, &entries[i].command), OK);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        entry_wait(&entries[i]);
+        cr_assert_eq(entries[i].err, OK);
+        cr_assert_leq(entries[i].position, COUNT);
+        cr_assert_not(seen[entries[i].position]);
+        seen[entries[i].position] = true;
+    }
+    struct engine_status status;
+    engine_status(engine, &status);
+    cr_assert_eq(status.live.size, COUNT + 1);
+    cr_assert_lt(status.groups, COUNT, "groups were shared");
+    engine_stop(engine);
+    engine = NULL;
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_eq(atomic_load(&entries[i].answers), 1);
+}
+
+Test(engine, of_many_equal_commands_exactly_one_makes_a_record)
+{
+    enum { COUNT = 300 };
+    static struct entry entries[COUNT];
+    int made = 0;
+    for (int i = 0; i < COUNT; i++) {
+        entry_init(&entries[i], "the same");
+        cr_assert_eq(engine_submit(engine, &entries[i].command), OK);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        entry_wait(&entries[i]);
+        made += !entries[i].known;
+    }
+    cr_assert_eq(made, 1);
+}
+
+Test(engine, a_full_memory_table_slows_intake_and_loses_nothing)
+{
+    enum { COUNT = 3000 };
+    static struct entry entries[COUNT];
+    struct engine_options options = options_of(64 << 10, COUNT);
+    engine_stop(engine);
+    engine_run(&options);
+    for (int i = 0; i < COUNT; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "key-%d", i);
+        entry_init(&entries[i], name);
+        cr_assert_eq(engine_submit(engine, &entries[i].command), OK);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        entry_wait(&entries[i]);
+        cr_assert_eq(entries[i].err, OK);
+    }
+    for (int i = 0; i < COUNT; i++)
+        cr_assert(is_readable(entries[i].name));
+}
+
+/* Holds the decider until it is let go. */
+struct gate {
+    struct command command;
+    atomic_bool entered, open;
+    atomic_int answers;
+};
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+static enum err gate_decide(struct command *command, struct writer *writer, int64_t wall_ms)
+{
+    struct gate *gate = (struct gate *)command;
+    (void)writer, (void)wall_ms;
+    atomic_store(&gate->entered, true);
+    while (!atomic_load(&gate->open))
+        sleep_ms(1);
+    return ERR_REFUSED;
+}
+
+static void gate_done(struct command *command, enum err err)
+{
+    struct gate *gate = (struct gate *)command;
+    cr_assert_eq(err, ERR_REFUSED);
+    atomic_fetch_add(&gate->answers, 1);
+}
+
+static void gate_close(struct gate *gate)
+{
+    *gate = (struct gate){ .command = { .decide = gate_decide, .done = gate_done } };
+    cr_assert_eq(engine_submit(engine, &gate->command), OK);
+    while (!atomic_load(&gate->entered))
+        sleep_ms(1);
+}
+
+Test(engine, a_full_queue_says_busy_and_what_waits_is_answered)
+{
+    static struct entry entries[9];
+    static struct gate gate;
+    struct engine_options options = options_of(4 << 20, 8);
+    engine_stop(engine);
+    engine_run(&options);
+    gate_close(&gate);
+    for (int i = 0; i < 9; i++)
+        entry_init(&entries[i], "a");
+    for (int i = 0; i < 8; i++)
+        cr_assert_eq(engine_submit(engine, &entries[i].command), OK);
+    cr_assert_eq(engine_submit(engine, &entries[8].command), ERR_BUSY);
+    atomic_store(&gate.open, true);
+    for (int i = 0; i < 8; i++)
+        entry_wait(&entries[i]);
+    cr_assert_eq(atomic_load(&entries[8].answers), 0);
+}
+
+Test(engine, stopping_answers_what_waits)
+{
+    enum { COUNT = 500 };
+    static struct entry entries[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "key-%d", i);
+        entry_init(&entries[i], name);
+        cr_assert_eq(engine_submit(engine, &entries[i].command), OK);
+    }
+    engine_stop(engine);
+    engine = NULL;
+    for (int i = 0; i < COUNT; i++) {
+        cr_assert_eq(atomic_load(&entries[i].answers), 1);
+        cr_assert_eq(entries[i].err, OK);
+    }
+}
+
+/* ---- waiting for a group ---- */
+
+static void wait_done(struct durable_wait *wait, enum err err)
+{
+    (void)wait;
+    cr_assert_eq(err, OK);
+    pthread_mutex_lock(&answer_lock);
+    wait->group = 0; /* marks it answered */
+    pthread_cond_broadcast(&answered);
+    pthread_mutex_unlock(&answer_lock);
+}
+
+Test(engine, a_reader_can_wait_for_what_it_looked_at)
+{
+    struct views_reader reader;
+    struct bytes value;
+    put("a");
+    cr_assert_eq(views_reader_begin(engine_views(engine), "ardabil", &reader), OK);
+    cr_assert_eq(view_get(&reader.view, bytes_of_string("a"), &value), OK);
+    struct durable_wait wait = { .group = reader.group, .done = wait_done };
+    views_reader_end(&reader);
+    cr_assert_gt(wait.group, 0, "the entry is still in the memory table");
+    engine_when_durable(engine, &wait);
+    cr_assert_eq(wait.group, 0, "answered at once: the group is durable");
+
+    struct durable_wait later = { .group = 3, .done = wait_done };
+    engine_when_durable(engine, &later);
+    put("b");
+    pthread_mutex_lock(&answer_lock);
+    while (later.group != 0)
+        pthread_cond_wait(&answered, &answer_lock);
+    pthread_mutex_unlock(&answer_lock);
+}
+
+/* ---- jobs ---- */
+
+struct receipt_job {
+    struct log_job job;
+    const char *hub;
+    enum err before, after; /* errors given before or after it wrote */
+    enum err err;
+    int runs;
+    atomic_int answers;
+};
+
+static enum err receipt_run(struct log_job *job, struct log_store *logs, struct store_txn *txn)
+{
+    struct receipt_job *own = (struct receipt_job *)job;
+    own->runs++;
+    if (own->before != OK)
+        return own->before;
+    enum err err = log_receipt_put(logs, txn, 0, own->hub, 1, bytes_of_string("receipt"));
+    return err != OK ? err : own->after;
+}
+
+static void receipt_done(struct log_job *job, enum err err)
+{
+    struct receipt_job *own = (struct receipt_job *)job;
+    own->err = err;
+    atomic_fetch_add(&own->answers, 1);
+}
+
+static bool receipt_is_stored(const char *hub)
+{
+    struct buffer receipt = { 0 };
+    uint64_t size;
+    struct log_store *logs = engine_logs(engine);
+    struct store_txn txn = store_begin_read(log_store_environment(logs));
+    enum err err = log_receipt_get(logs, &txn, 0, hub, &receipt, &size);
+    store_abort(&txn);
+    buffer_close(&receipt);
+    return err == OK;
+}
+
+Test(engine, a_job_that_fails_does_not_spoil_the_others)
+{
+    struct receipt_job jobs[] = { { .hub = "hub-a" },
+                                  { .hub = "hub-b", .before = ERR_STALE },
+                                  { .hub = "hub-c" },
+                                  { .hub = "hub-d", .after = ERR_GAP },
+                                  { .hub = "hub-e" } };
+    enum { COUNT = sizeof(jobs) / sizeof(jobs[0]) };
+    for (int i = 0; i < COUNT; i++) {
+        jobs[i].job.run = receipt_run;
+        jobs[i].job.done = receipt_done;
+        cr_assert_eq(engine_log_job(engine, &jobs[i].job), OK);
+    }
+    for (int i = 0; i < COUNT; i++)
+        while (atomic_load(&jobs[i].answers) == 0)
+            sleep_ms(1);
+    for (int i = 0; i < COUNT; i++) {
+        enum err expected = jobs[i].before != OK ? jobs[i].before : jobs[i].after;
+        cr_assert_eq(jobs[i].err, expected);
+        cr_assert_eq(receipt_is_stored(jobs[i].hub), expected == OK);
+    }
+}
+
+/* ---- new incarnations while running ---- */
+
+Test(engine, reopening_opens_a_log_that_names_the_one_before_and_keeps_serving)
+{
+    struct engine_status before, after;
+    put("a");
+    engine_status(engine, &before);
+    engine_reopen(engine, INCARNATION_MERGE);
+    do {
+        sleep_ms(1);
+        engine_status(engine, &after);
+    } while (log_id_equal(&before.live.log, &after.live.log));
+    cr_assert(put("a").known);
+    cr_assert_eq(put("b").position, 1);
+    size_t parents;
+    cr_assert_eq(live_flags(&parents), INCARNATION_MERGE);
+    cr_assert_eq(parents, 1);
+}
+
+Test(engine, a_failed_group_is_answered_with_its_error_and_what_was_durable_stays)
+{
+    put("a");
+    atomic_store(&fold_fault, ERR_NOMEM);
+    struct entry poison = put("poison");
+    cr_assert_eq(poison.err, ERR_NOMEM);
+    cr_assert_not(is_readable("poison"));
+    cr_assert(put("a").known);
+    cr_assert_eq(put("b").err, OK);
+    cr_assert_eq(live_flags(NULL), INCARNATION_AFTER_FAILURE);
+    cr_assert_eq(put("poison").known, false, "it may be tried again");
+    cr_assert(is_readable("poison"));
+    cr_assert_eq(atomic_load(&failures), 0);
+}
+
+Test(engine, an_input_output_error_stops_everything_and_answers_nobody)
+{
+    struct entry entry;
+    put("a");
+    atomic_store(&fold_fault, ERR_IO);
+    entry_init(&entry, "poison");
+    cr_assert_eq(engine_submit(engine, &entry.command), OK);
+    while (atomic_load(&failures) == 0)
+        sleep_ms(1);
+    struct entry next;
+    entry_init(&next, "b");
+    cr_assert_eq(engine_submit(engine, &next.command), ERR_CLOSED);
+    engine_stop(engine);
+    engine = NULL;
+    cr_assert_eq(atomic_load(&failures), 1);
+    cr_assert_eq(atomic_load(&entry.answers), 0);
+}
+
+/* ---- a process that dies ---- */
+
+static void die_after(int count)
+{
+    struct engine_options options = options_of(4 << 20, 1024);
+    engine_run(&options);
+    for (int i = 0; i < count; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "key-%d", i);
+        put(name);
+    }
+    kill(getpid(), SIGKILL);
+}
+
+Test(engine, what_was_answered_is_there_after_a_kill_although_nothing_was_flushed)
+{
+    enum { COUNT = 40 };
+    engine_stop(engine);
+    pid_t child = fork();
+    if (child == 0)
+        die_after(COUNT);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status));
+
+    struct engine_options options = options_of(4 << 20, 1024);
+    engine_run(&options);
+    for (int i = 0; i < COUNT; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "key-%d", i);
+        cr_assert(is_readable(name));
+        cr_assert(put(name).known);
+    }
+}
