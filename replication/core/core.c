@@ -242,5 +242,10 @@ void core_peer_status(const struct core *core, size_t index, struct core_peer_st
         status->link = peer->link->id;
         status->credit_to_send = peer->link->credit_send;
         status->catchup = peer->link->catchup;
+        for (size_t i = 0; i < peer->link->flow_count; i++) {
+            const struct flow *flow = peer->link->flows[i];
+            if (flow->offered > flow->log->held.size)
+                status->missing += flow->offered - flow->log->held.size;
+        }
     }
 }

@@ -91,6 +91,7 @@ struct core_peer_status {
     bool ready;
     uint64_t link; /* 0 none */
     uint64_t credit_to_send;
+    uint64_t missing; /* records it offers, over a live link, that are not held here */
     enum catchup_state catchup;
 };
 size_t core_peer_count(const struct core *core);

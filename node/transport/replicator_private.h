@@ -1,0 +1,133 @@
+/* What the files of the replicator share. Everything here belongs to the loop thread, but for what
+ * stands under `lock` and for the jobs while they are on another thread. */
+#ifndef NODE_TRANSPORT_REPLICATOR_PRIVATE_H
+#define NODE_TRANSPORT_REPLICATOR_PRIVATE_H
+
+#include "node/transport/links.h"
+#include "node/transport/replicator.h"
+#include "replication/core/core.h"
+#include "replication/replica.h"
+
+#include <pthread.h>
+
+/* Store effects under way for one link, above which it is not read: what the credit window does not
+ * count (checkpoints, receipts) is bounded by this. */
+#define SESSION_INTAKES_MAX 512
+#define STATUS_REFRESH_MS 100
+#define OWN_LOG_MAX 16
+
+struct outgoing;
+
+/* One open link, and what is to leave on it, in order. */
+struct session {
+    struct replicator *replicator;
+    struct session *next, **previous;
+    struct link *link; /* NULL once it is closed */
+    uint64_t id;
+    char node[NODE_NAME_SIZE_MAX + 1];
+    struct outgoing *first, **last;
+    unsigned reads; /* on the pool; the session lives until they are back */
+    bool dirty;     /* to be flushed at the end of the step */
+    struct session *dirty_next;
+    bool reporting; /* `report` waits for the write queue to drain */
+    struct event_records_sent report;
+    unsigned intakes; /* store effects under way */
+};
+
+/* Store effects of one log, in order. */
+struct intake;
+struct lane {
+    struct lane *next, **previous;
+    struct log_id log;
+    struct intake *first, **last; /* until their answer was given to the core */
+    struct intake *waiting;       /* the first that is not with the log thread yet */
+};
+
+/* What replication knows of one peer beyond the core. */
+struct peer_note {
+    char node[NODE_NAME_SIZE_MAX + 1];
+    enum node_role role;
+    bool connected;
+    int64_t since_ms;
+    uint64_t bytes_sent, bytes_received; /* of ended links */
+    uint64_t connects, refusals;
+    char last_error[96];
+};
+
+/* Roots are made once for a size, not for each look at the status. */
+struct root_note {
+    struct log_id log;
+    uint64_t size;
+    struct hash root;
+};
+
+struct own_log {
+    struct log_id log;
+    uint64_t size;
+};
+
+struct replicator {
+    struct replicator_options options;
+    struct core *core;
+    struct effects effects;
+    struct replica *replica;
+    struct links *links;
+    struct session *sessions, *dirty;
+    struct lane *lanes;
+    struct links_peer *link_peers;
+    struct peer_note *peers;
+    size_t peer_count;
+    const char *hubs[CORE_HUB_MAX];
+    size_t hub_count;
+    uv_timer_t tick, refresh;
+    uv_async_t wake;
+    uint64_t tick_at_ms;
+    unsigned under_way; /* jobs on the pool and intakes */
+    unsigned handles;
+    bool stepping, closing, links_closed, has_live;
+    struct log_id live; /* the own log that is being written */
+    struct message *message; /* large: decoded into, for one step */
+    void (*closed)(void *context);
+    void *closed_context;
+
+    pthread_mutex_t lock; /* of what other threads hand over, and of the status */
+    struct intake *done_first, **done_last;
+    struct own_log advanced[OWN_LOG_MAX];
+    size_t advanced_count;
+    struct replication_status status;
+    int64_t oldest_ms[STATUS_PEER_MAX]; /* author's time of the oldest record behind; 0 none */
+    struct root_note *roots;
+    size_t root_count;
+};
+
+/* ---- replicator.c ---- */
+uint64_t replicator_now_ms(void);
+void replicator_step(struct replicator *replicator, struct event *event);
+/* Frees the replicator when it is closing and nothing is under way. */
+void replicator_release(struct replicator *replicator);
+
+/* ---- replicator_send.c ---- */
+struct session *session_find(struct replicator *replicator, uint64_t id);
+struct session *session_of(struct link *link);
+void session_open(struct replicator *replicator, struct link *link);
+void session_close(struct session *session, const char *why);
+/* Effects. */
+void session_send(struct session *session, struct bytes message);
+void session_read(struct session *session, const struct effect *effect);
+void session_end(struct session *session, enum close_code code, const char *text);
+void session_drained(struct session *session);
+void session_flush_dirty(struct replicator *replicator);
+
+/* ---- replicator_store.c ---- */
+void lane_store(struct replicator *replicator, const struct effect *effect);
+/* Gives the core the answers that came back from the log thread. */
+void lane_answer(struct replicator *replicator);
+
+/* ---- replicator_status.c ---- */
+void status_alarm(struct replicator *replicator, const struct effect_alarm *alarm);
+/* Something has changed: a new copy is made soon. */
+void status_touch(struct replicator *replicator);
+void status_refresh(uv_timer_t *timer);
+struct peer_note *status_peer(struct replicator *replicator, const char *node);
+
+#endif
