@@ -17,6 +17,9 @@
 #include "node/casework/view_keys.h"
 #include "storage/view.h"
 
+/* Of the rules: raised whenever the same records would fold into other content (storage/rules.h). */
+#define FOLD_VERSION 1
+
 struct fold_context {
     struct lookup_key lookup_key;
 };

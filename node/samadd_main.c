@@ -1,0 +1,162 @@
+/* samadd: the daemon of a province or a hub. Exit codes: node/site.h. */
+#include "node/config.h"
+#include "node/runtime/log.h"
+#include "node/site.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+const char *argp_program_version = "samadd 0.1.0";
+
+struct arguments {
+    const char *config;
+    bool check;
+    bool debug;
+};
+
+static error_t on_option(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->config = value;
+        return 0;
+    case 'k':
+        arguments->check = true;
+        return 0;
+    case 'v':
+        arguments->debug = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option OPTIONS[] = {
+    { "config", 'c', "FILE", 0, "the configuration file (/etc/samad/samad.conf)", 0 },
+    { "check", 'k', NULL, 0, "check configuration, keys and tokens, then exit", 0 },
+    { "verbose", 'v', NULL, 0, "log more, for finding faults", 0 },
+    { 0 },
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = on_option,
+    .doc = "The node of a province's centre, or a hub of the national centre.\v"
+           "Exit status: 0 stopped as asked; 1 could not start; 2 arguments, configuration or keys "
+           "need correction; 3 storage failed, a restart verifies the stores and goes on.\n"
+           "SIGTERM and SIGINT stop it, SIGHUP reads the API's tokens again.",
+};
+
+static void print(FILE *stream, const struct buffer *text)
+{
+    fwrite(text->data, 1, text->size, stream);
+    if (text->size > 0 && text->data[text->size - 1] != '\n')
+        fputc('\n', stream);
+}
+
+/* Keys live in memory: no core file may hold them. */
+static void harden(void)
+{
+    const struct rlimit none = { 0, 0 };
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* libuv's pool verifies and reads; one thread a core is enough, the disk is not waited for there. */
+static void size_pool(void)
+{
+    char count[8];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    snprintf(count, sizeof count, "%ld", cores < 2 ? 2 : cores > 8 ? 8 : cores);
+    setenv("UV_THREADPOOL_SIZE", count, 0);
+}
+
+struct running {
+    struct site *site;
+    uv_signal_t signals[3];
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct running *running = handle->data;
+    if (number == SIGHUP) {
+        site_reload(running->site);
+        return;
+    }
+    log_event(LOG_EVENT_INFO, "node.stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
+    for (size_t i = 0; i < 3; i++)
+        uv_close((uv_handle_t *)&running->signals[i], NULL);
+    site_stop(running->site);
+}
+
+static enum site_exit run(const struct config *config)
+{
+    static const int NUMBERS[3] = { SIGTERM, SIGINT, SIGHUP };
+    struct running running = { 0 };
+    struct buffer problem = { 0 };
+    uv_loop_t loop;
+    if (uv_loop_init(&loop) != 0)
+        return EXIT_START;
+    log_event(LOG_EVENT_INFO, "node.starting", "node", config->node, "role",
+              config->role == ROLE_HUB ? "hub" : "province", "data", config->data, NULL);
+    enum err err = site_open(&running.site, config, &loop, &problem);
+    if (err != OK) {
+        buffer_append_u8(&problem, 0);
+        log_event(LOG_EVENT_ERROR, "node.not_started", "error", err_name(err), "what",
+                  problem.err == OK ? (const char *)problem.data : "out of memory", NULL);
+        buffer_close(&problem);
+        uv_loop_close(&loop);
+        return err == ERR_NOT_FOUND || err == ERR_MALFORMED || err == ERR_AUTH ? EXIT_CONFIG
+                                                                               : EXIT_START;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&loop, &running.signals[i]);
+        running.signals[i].data = &running;
+        uv_signal_start(&running.signals[i], on_signal, NUMBERS[i]);
+    }
+    uv_run(&loop, UV_RUN_DEFAULT);
+    site_close(running.site);
+    uv_loop_close(&loop);
+    buffer_close(&problem);
+    log_event(LOG_EVENT_INFO, "node.stopped", "node", config->node, NULL);
+    return EXIT_STOPPED;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = { .config = "/etc/samad/samad.conf" };
+    struct config *config = NULL;
+    struct buffer problems = { 0 };
+    argp_err_exit_status = EXIT_CONFIG;
+    argp_parse(&ARGP, argc, argv, 0, NULL, &arguments);
+    if (sodium_init() < 0)
+        return EXIT_START;
+    harden();
+    size_pool();
+    if (arguments.debug)
+        log_event_threshold(LOG_EVENT_DEBUG);
+    enum err err = config_load(&config, arguments.config, &problems);
+    if (err == OK)
+        err = site_check(config, &problems);
+    enum site_exit status = EXIT_CONFIG;
+    if (err != OK)
+        print(stderr, &problems);
+    else if (arguments.check)
+        status = EXIT_STOPPED;
+    else
+        status = run(config);
+    if (err == OK && arguments.check)
+        puts("configuration ok");
+    buffer_close(&problems);
+    config_free(config);
+    return (int)status;
+}

@@ -1,0 +1,335 @@
+#include "node/site.h"
+
+#include "node/api/api.h"
+#include "node/casework/fold.h"
+#include "node/casework/province.h"
+#include "node/hub/directory.h"
+#include "node/keyring.h"
+#include "node/runtime/engine.h"
+#include "node/runtime/log.h"
+#include "node/transport/replicator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+/* Longer than links need to end, and a name look-up that hangs is not waited for. */
+#define STOP_LIMIT_MS 15000
+
+struct site {
+    const struct config *config;
+    uv_loop_t *loop;
+    int lock;
+    struct keyring keyring;
+    bool has_keyring;
+    struct tokens *tokens;
+    struct fold_context fold;
+    struct engine *engine;
+    struct replicator *replicator; /* not touched by other threads before it is open */
+    struct api *api;
+    uv_work_t start;
+    uint32_t start_flags;
+    enum err start_err;
+    bool stopping, has_limit;
+    uv_timer_t limit; /* of stopping */
+};
+
+static const char *audience_of(const struct config *config)
+{
+    return config->role == ROLE_HUB ? "all" : "hub";
+}
+
+/* ---- the end that is no end ---- */
+
+static void site_fail(struct site *site, enum err err, const char *what)
+{
+    (void)site;
+    log_event(LOG_EVENT_ERROR, "node.failed", "error", err_name(err), "what", what, "action",
+              "the process ends; after a restart the stores are verified", NULL);
+    sd_notify(0, "STATUS=failed");
+    _exit(EXIT_STORAGE);
+}
+
+static void on_engine_failed(void *context, enum err err, const char *what)
+{
+    site_fail(context, err, what);
+}
+
+/* ---- opening ---- */
+
+static enum err say(struct buffer *problem, enum err err, const char *path, const char *what)
+{
+    buffer_append_string(problem, path);
+    buffer_append_string(problem, ": ");
+    buffer_append_string(problem, what);
+    return err;
+}
+
+/* One process a data folder: two would sign different records at one position. */
+static enum err take_lock(struct site *site, struct buffer *problem)
+{
+    char path[4096], pid[32] = "";
+    const char *folder = site->config->data;
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return say(problem, ERR_IO, folder, strerror(errno));
+    snprintf(path, sizeof path, "%s/lock", folder);
+    site->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (site->lock < 0)
+        return say(problem, ERR_IO, path, strerror(errno));
+    if (flock(site->lock, LOCK_EX | LOCK_NB) != 0) {
+        char what[128];
+        ssize_t size = pread(site->lock, pid, sizeof pid - 1, 0);
+        snprintf(what, sizeof what, "another samadd (process %.*s) uses this data folder",
+                 size > 0 ? (int)strcspn(pid, "\n") : 1, size > 0 ? pid : "?");
+        return say(problem, ERR_BUSY, path, what);
+    }
+    int size = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    if (ftruncate(site->lock, 0) != 0 || pwrite(site->lock, pid, (size_t)size, 0) != size)
+        return say(problem, errno == ENOSPC ? ERR_FULL : ERR_IO, path, strerror(errno));
+    return OK;
+}
+
+static void on_advanced(void *context, const struct checkpoint *checkpoint, struct bytes note)
+{
+    struct site *site = context;
+    (void)note;
+    replicator_advanced(site->replicator, checkpoint);
+}
+
+static enum err open_engine(struct site *site, struct buffer *problem)
+{
+    const struct config *config = site->config;
+    memcpy(site->fold.lookup_key.bytes, site->keyring.lookup, LOOKUP_KEY_SIZE);
+    struct engine_options options = {
+        .path = config->data,
+        .node = config->node,
+        .audience = audience_of(config),
+        .log_key = &site->keyring.log,
+        .data_key = site->keyring.data,
+        .rules = { .fold = fold_record, .context = &site->fold, .version = FOLD_VERSION },
+        .map_size = config->map_size,
+        .reserve_size = config->reserve_size,
+        .memory_size_max = config->memory_size,
+        .queue_max = config->queue_max,
+        .group_max = config->group_max,
+        .on_advanced = on_advanced,
+        .on_failed = on_engine_failed,
+        .context = site,
+    };
+    enum err err = engine_open(&site->engine, &options);
+    return err == OK ? OK : say(problem, err, config->data, err_text(err));
+}
+
+/* ---- getting ready ---- */
+
+static void on_start_work(uv_work_t *work)
+{
+    struct site *site = work->data;
+    site->start_err = engine_start(site->engine, site->start_flags);
+}
+
+static void on_start_done(uv_work_t *work, int status)
+{
+    struct site *site = work->data;
+    (void)status;
+    if (site->start_err != OK)
+        site_fail(site, site->start_err, "the first record of this run could not be written");
+    if (site->stopping)
+        return;
+    if (site->config->role == ROLE_HUB)
+        directory_update(site->engine, site->config);
+    if (site->api)
+        api_set_ready(site->api, true);
+    log_event(LOG_EVENT_INFO, "node.ready", "node", site->config->node, NULL);
+    sd_notify(0, "READY=1\nSTATUS=taking requests");
+}
+
+static void on_may_write(void *context, uint32_t flags)
+{
+    struct site *site = context;
+    if (flags & INCARNATION_HUBS_UNASKED)
+        log_event(LOG_EVENT_WARNING, "node.hubs_unasked", "reason",
+                  "no hub answered in time; going on without", NULL);
+    site->start.data = site;
+    site->start_flags = flags;
+    uv_queue_work(site->loop, &site->start, on_start_work, on_start_done);
+}
+
+static void on_replicator_failed(void *context, enum err err, const char *what)
+{
+    site_fail(context, err, what);
+}
+
+static enum err open_replicator(struct site *site, struct buffer *problem)
+{
+    struct replicator_options options = { .loop = site->loop,
+                                          .config = site->config,
+                                          .keyring = &site->keyring,
+                                          .engine = site->engine,
+                                          .may_write = on_may_write,
+                                          .failed = on_replicator_failed,
+                                          .context = site };
+    enum err err = replicator_open(&site->replicator, &options, problem);
+    if (err != OK && problem->size == 0)
+        say(problem, err, "replication", err_text(err));
+    if (err == OK && *replicator_address(site->replicator))
+        log_event(LOG_EVENT_INFO, "replication.listening", "address",
+                  replicator_address(site->replicator), NULL);
+    return err;
+}
+
+static void replication_status_of(void *context, struct replication_status *status)
+{
+    struct site *site = context;
+    replicator_status(site->replicator, status);
+}
+
+static enum err open_api(struct site *site, struct buffer *problem)
+{
+    const struct config *config = site->config;
+    char host[256], port[8], address[300];
+    if (!config->api_listen)
+        return OK;
+    struct api_options options = { .config = config,
+                                   .engine = site->engine,
+                                   .tokens = site->tokens,
+                                   .province = config->role == ROLE_PROVINCE
+                                                   ? province_by_node(bytes_of_string(config->node))
+                                                   : NULL,
+                                   .lookup_key = site->keyring.lookup,
+                                   .log_key = &site->keyring.log.public,
+                                   .replication_status = replication_status_of,
+                                   .context = site };
+    enum err err = api_start(&site->api, &options, problem);
+    if (err != OK)
+        return problem->size > 0 ? err : say(problem, err, "api", err_text(err));
+    address_split(config->api_listen, host, port);
+    snprintf(address, sizeof address, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+             (unsigned)api_port(site->api));
+    log_event(LOG_EVENT_INFO, "api.listening", "address", address, NULL);
+    return OK;
+}
+
+enum err site_open(struct site **out, const struct config *config, uv_loop_t *loop,
+                   struct buffer *problem)
+{
+    struct site *site = calloc(1, sizeof *site);
+    if (!site)
+        return ERR_NOMEM;
+    site->config = config;
+    site->loop = loop;
+    site->lock = -1;
+    enum err err = take_lock(site, problem);
+    if (err == OK)
+        err = keyring_load(&site->keyring, config->keys, problem);
+    site->has_keyring = err == OK;
+    if (err == OK)
+        err = tokens_open(&site->tokens, config->keys, problem);
+    if (err == OK)
+        err = open_engine(site, problem);
+    if (err == OK)
+        err = open_replicator(site, problem);
+    if (err == OK)
+        err = open_api(site, problem);
+    *out = site;
+    if (err == OK)
+        return OK;
+    site_stop(site);
+    uv_run(loop, UV_RUN_DEFAULT);
+    site_close(site);
+    *out = NULL;
+    return err;
+}
+
+enum err site_check(const struct config *config, struct buffer *problems)
+{
+    struct keyring keyring;
+    struct tokens *tokens = NULL;
+    enum err err = keyring_load(&keyring, config->keys, problems);
+    if (err == OK)
+        keyring_close(&keyring);
+    else
+        buffer_append_string(problems, "\n");
+    enum err tokens_err = tokens_open(&tokens, config->keys, problems);
+    if (tokens_err == OK)
+        tokens_close(tokens);
+    else
+        buffer_append_string(problems, "\n");
+    if (config->role == ROLE_PROVINCE && config->api_listen &&
+        !province_by_node(bytes_of_string(config->node))) {
+        buffer_append_string(problems, "node = \"");
+        buffer_append_string(problems, config->node);
+        buffer_append_string(problems, "\": no province has this name (tracking codes begin with "
+                                       "the province's number)\n");
+        return ERR_INVALID;
+    }
+    return err != OK ? err : tokens_err;
+}
+
+/* ---- running ---- */
+
+void site_reload(struct site *site)
+{
+    enum err err = tokens_reload(site->tokens);
+    log_event(err == OK ? LOG_EVENT_INFO : LOG_EVENT_ERROR, "node.reloaded", "tokens",
+              err_name(err), "note", "configuration and keys are read at start only", NULL);
+}
+
+/* ---- stopping ---- */
+
+static void on_replicator_closed(void *context)
+{
+    struct site *site = context;
+    site->replicator = NULL;
+    if (site->has_limit)
+        uv_close((uv_handle_t *)&site->limit, NULL);
+}
+
+/* Something of the network hangs; the stores need not wait for it. */
+static void on_stop_limit(uv_timer_t *timer)
+{
+    struct site *site = timer->data;
+    log_event(LOG_EVENT_WARNING, "node.stop_late", "reason", "links did not end in time", NULL);
+    engine_stop(site->engine);
+    _exit(EXIT_STOPPED);
+}
+
+void site_stop(struct site *site)
+{
+    if (site->stopping)
+        return;
+    site->stopping = true;
+    sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+    if (site->api) {
+        api_set_ready(site->api, false);
+        api_stop(site->api);
+        site->api = NULL;
+    }
+    if (!site->replicator)
+        return;
+    uv_timer_init(site->loop, &site->limit);
+    site->limit.data = site;
+    site->has_limit = true;
+    uv_timer_start(&site->limit, on_stop_limit, STOP_LIMIT_MS, 0);
+    replicator_close(site->replicator, on_replicator_closed, site);
+}
+
+void site_close(struct site *site)
+{
+    if (site->engine)
+        engine_stop(site->engine);
+    if (site->tokens)
+        tokens_close(site->tokens);
+    if (site->has_keyring)
+        keyring_close(&site->keyring);
+    if (site->lock >= 0)
+        close(site->lock);
+    free(site);
+}
