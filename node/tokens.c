@@ -260,22 +260,31 @@ enum err tokens_reload(struct tokens *tokens)
     return err;
 }
 
+static enum err find_locked(const struct tokens *tokens, const struct hash *secret, time_t now,
+                            struct token_info *info)
+{
+    enum err err = ERR_AUTH;
+    for (size_t i = 0; i < tokens->table.count; i++)
+        if (sodium_memcmp(tokens->table.entries[i].secret.bytes, secret->bytes, HASH_SIZE) == 0) {
+            *info = tokens->table.entries[i].info;
+            err = info->expires != 0 && info->expires <= now ? ERR_TIMEOUT : OK;
+        }
+    return err;
+}
+
 enum err tokens_check(struct tokens *tokens, struct bytes token, time_t now,
                       struct token_info *info)
 {
     struct hash secret;
-    enum err err = ERR_AUTH;
     hash_sha256(&secret, &token, 1);
     pthread_mutex_lock(&tokens->lock);
-    if (tokens->looked != now) {
+    if (tokens->looked != now) { /* revoked ones end within a second */
         tokens->looked = now;
         (void)reload_locked(tokens);
     }
-    for (size_t i = 0; i < tokens->table.count; i++)
-        if (sodium_memcmp(tokens->table.entries[i].secret.bytes, secret.bytes, HASH_SIZE) == 0) {
-            *info = tokens->table.entries[i].info;
-            err = info->expires != 0 && info->expires <= now ? ERR_TIMEOUT : OK;
-        }
+    enum err err = find_locked(tokens, &secret, now, info);
+    if (err == ERR_AUTH && reload_locked(tokens) == OK) /* new ones are known at once */
+        err = find_locked(tokens, &secret, now, info);
     pthread_mutex_unlock(&tokens->lock);
     return err;
 }
