@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -39,6 +40,7 @@ struct site {
     enum err start_err;
     bool stopping, has_limit;
     uv_timer_t limit; /* of stopping */
+    _Atomic int64_t disk_full_since_ms; /* 0: there is room */
 };
 
 static const char *audience_of(const struct config *config)
@@ -185,10 +187,32 @@ static enum err open_replicator(struct site *site, struct buffer *problem)
     return err;
 }
 
+/* A full disk is a state, not an event: its alarm stands as long as the state does. */
+static void add_disk_alarm(struct site *site, struct replication_status *status)
+{
+    struct engine_status engine;
+    engine_status(site->engine, &engine);
+    if (!engine.intake_refused) {
+        site->disk_full_since_ms = 0;
+        return;
+    }
+    if (site->disk_full_since_ms == 0)
+        site->disk_full_since_ms = (int64_t)time(NULL) * 1000;
+    if (status->alarm_count == STATUS_ALARM_MAX)
+        return;
+    struct alarm_status *alarm = &status->alarms[status->alarm_count++];
+    *alarm = (struct alarm_status){ .since_ms = site->disk_full_since_ms };
+    snprintf(alarm->kind, sizeof alarm->kind, "disk");
+    snprintf(alarm->subject, sizeof alarm->subject, "%s", site->config->node);
+    snprintf(alarm->detail, sizeof alarm->detail,
+             "new requests are refused: only the reserve is left; free space on the data disk");
+}
+
 static void replication_status_of(void *context, struct replication_status *status)
 {
     struct site *site = context;
     replicator_status(site->replicator, status);
+    add_disk_alarm(site, status);
 }
 
 static enum err open_api(struct site *site, struct buffer *problem)
