@@ -40,25 +40,17 @@ static enum err check_record(struct verify_log *log, uint64_t position,
     struct verify *verify = log->verify;
     struct record open;
     struct record_header header;
-    enum err err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, NULL,
-                                    &open, &header);
-    if (err == ERR_VERSION)
-        return OK; /* of a newer program: the leaf hash is all that can be checked */
-    if (err != OK) {
-        verify_fail(verify, log->number, VERIFY_RECORD, position, 1);
-        return OK;
-    }
-    verify->report.absent += sealed->person_absent;
-    if (sealed->person.size == 0)
-        return OK;
     buffer_clear(&verify->person);
     uint8_t *person = buffer_reserve(&verify->person, sealed->person.size);
     if (!person)
         return ERR_NOMEM;
-    err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, person, &open,
-                           &header);
-    if (err != OK)
-        verify_fail(verify, log->number, VERIFY_PERSON, position, 1);
+    verify->report.absent += sealed->person_absent;
+    enum err err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, person,
+                                    &open, &header);
+    if (err == OK || err == ERR_VERSION)
+        return OK; /* of a record of a newer program the leaf hash is all that can be checked */
+    err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, NULL, &open, &header);
+    verify_fail(verify, log->number, err == OK ? VERIFY_PERSON : VERIFY_RECORD, position, 1);
     return OK;
 }
 

@@ -1,9 +1,10 @@
 /* append-raw: what the log store alone can take. One thread seals, hashes, signs and commits groups
- * of records of about 650 bytes, with one log or with many; one JSON line per case.
+ * of records of about 650 bytes, with one log or with many; then it reads them all again, opened
+ * and checked (scan), and verifies the whole store. One JSON line per case.
  *
  *   append-raw [--folder DIR] [--seconds S] [--reserve MIB] */
 #include "proto/base/require.h"
-#include "storage/log.h"
+#include "storage/verify.h"
 #include "tests/support/folder.h"
 
 #include <stdio.h>
@@ -96,6 +97,44 @@ static void bench_open(struct bench *bench, const char *folder, uint32_t log_cou
     require(store_commit(&txn) == OK);
 }
 
+static enum err count_record(void *context, uint64_t position, const struct record *record,
+                             const struct record_header *header, const struct hash *leaf)
+{
+    (void)position;
+    (void)header;
+    (void)leaf;
+    *(uint64_t *)context += record->person.size > 0;
+    return OK;
+}
+
+static double scan_rate(struct bench *bench, uint32_t log_count)
+{
+    uint64_t records = 0;
+    struct store_txn txn = store_begin_read(log_store_environment(bench->logs));
+    double start = seconds_now();
+    for (uint32_t i = 0; i < log_count; i++)
+        require(log_scan(bench->logs, &txn, bench->numbers[i], 0, UINT64_MAX, true, count_record,
+                         &records) == OK);
+    double elapsed = seconds_now() - start;
+    store_abort(&txn);
+    return (double)records / elapsed;
+}
+
+static double verify_rate(struct bench *bench)
+{
+    struct verify verify;
+    struct store_txn txn = store_begin_read(log_store_environment(bench->logs));
+    double start = seconds_now();
+    require(verify_open(&verify, bench->logs, NULL, NULL) == OK);
+    while (verify_step(&verify, &txn, 16 << 20) == OK)
+        ;
+    require(verify.report.failures == 0);
+    double rate = (double)verify.report.records / (seconds_now() - start);
+    verify_close(&verify);
+    store_abort(&txn);
+    return rate;
+}
+
 static void run_case(const char *base, uint32_t log_count, uint32_t group, double seconds,
                      size_t reserve)
 {
@@ -115,9 +154,11 @@ static void run_case(const char *base, uint32_t log_count, uint32_t group, doubl
     double records = (double)groups * group;
     printf("{\"bench\":\"append-raw\",\"logs\":%u,\"group\":%u,\"record_bytes\":%zu,"
            "\"records\":%.0f,\"records_per_s\":%.0f,\"commits_per_s\":%.0f,"
-           "\"disk_bytes_per_record\":%.0f,\"durable\":\"fdatasync per group\"}\n",
+           "\"disk_bytes_per_record\":%.0f,\"scan_records_per_s\":%.0f,"
+           "\"verify_records_per_s\":%.0f,\"durable\":\"fdatasync per group\"}\n",
            log_count, group, bench.header.size + FACTS_SIZE + PERSON_SIZE, records,
-           records / elapsed, (double)groups / elapsed, (double)space.used_size / records);
+           records / elapsed, (double)groups / elapsed, (double)space.used_size / records,
+           scan_rate(&bench, log_count), verify_rate(&bench));
     fflush(stdout);
     buffer_close(&bench.header);
     log_store_close(bench.logs);
