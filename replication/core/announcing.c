@@ -13,14 +13,20 @@ bool core_log_is_tip(const struct log *log)
     return log->held.covered > log->named;
 }
 
+/* Of our own logs; one that was handed back, for example. Announced, the hub gives it again. */
+static bool lacks_receipt(const struct log *log, const struct peer *peer)
+{
+    return log->own && !log->live && peer->hub_index < CORE_HUB_MAX &&
+           log->receipts[peer->hub_index] < log->held.covered;
+}
+
 static bool is_announced_at_first(const struct log *log, const struct peer *peer)
 {
     if (log->held.covered == 0)
         return false;
     if (core_log_is_tip(log) || log->frozen)
         return true;
-    return log->own && peer->hub_index < CORE_HUB_MAX &&
-           log->receipts[peer->hub_index] < log->held.covered;
+    return lacks_receipt(log, peer);
 }
 
 static void heads_begin(struct core *core)
@@ -88,7 +94,8 @@ void core_announce_growth(struct core *core, struct log *log)
             continue;
         if (flow->subscribed)
             core_sending_ready(link, flow);
-        else if (flow->offered < log->held.covered && (core_log_is_tip(log) || flow->asked))
+        else if (flow->offered < log->held.covered ? core_log_is_tip(log) || flow->asked
+                                                   : lacks_receipt(log, link->peer))
             core_announce_one(core, link, log);
     }
 }

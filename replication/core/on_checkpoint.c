@@ -24,6 +24,9 @@ void core_on_checkpoint(struct core *core, struct link *link, const struct messa
             core_send_refusal(core, link, log, REFUSAL_UNWANTED, log->held.size, "not asked for");
         return;
     }
+    if (checkpoint.size < log->shown ||
+        (checkpoint.size == log->shown && hash_equal(&checkpoint.root, &log->shown_root)))
+        return; /* R2: shown already */
     struct flow *flow = core_flow_find(link, log);
     if (shows_second_writer(link, log, flow, checkpoint.size))
         core_alarm_log(core, log, ALARM_TWO_WRITERS, link->peer->options.node, log->named,
@@ -31,6 +34,7 @@ void core_on_checkpoint(struct core *core, struct link *link, const struct messa
     if (checkpoint.size > flow->offered)
         flow->offered = checkpoint.size;
     log->shown = checkpoint.size;
+    log->shown_root = checkpoint.root;
     log->storing++;
     core_effect_add(core, EFFECT_STORE_CHECKPOINT)->store_checkpoint = (struct effect_store_checkpoint){
         .link = link->id,

@@ -35,6 +35,8 @@ static void compare_with_author(struct core *core, struct link *link, struct log
 {
     if (strcmp(log->id.node, link->peer->options.node) != 0)
         return;
+    if (log->named > 0 && size > log->named) /* it went on without knowing this much of it */
+        core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->named, size);
     if (size < log->held.covered)
         core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->held.covered, size);
     if (log->cosigned > 0 && !log->frozen)

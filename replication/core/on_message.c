@@ -15,8 +15,13 @@ static void on_ping(struct core *core, struct link *link, const struct message_p
     core_send_message(core, link, &core->scratch);
 }
 
-static void on_close(struct core *core, struct link *link)
+/* Whoever was pushed out by a newer session of its own node does not push back at once. */
+#define ATTEMPTS_AFTER_DUPLICATE 4
+
+static void on_close(struct core *core, struct link *link, const struct message_close *message)
 {
+    if (message->code == CLOSE_DUPLICATE && link->peer->attempts < ATTEMPTS_AFTER_DUPLICATE)
+        link->peer->attempts = ATTEMPTS_AFTER_DUPLICATE;
     core_effect_add(core, EFFECT_DROP)->close.link = link->id;
     core_link_forget(core, link);
 }
@@ -68,7 +73,7 @@ void core_on_message(struct core *core, const struct event_message *event)
         on_pong(link);
         break;
     case MESSAGE_CLOSE:
-        on_close(core, link);
+        on_close(core, link, &message->close);
         break;
     case MESSAGE_ENROL:
     case MESSAGE_ENROLLED:

@@ -26,8 +26,8 @@ void core_on_package(struct core *core, struct link *link, const struct message_
     if (!take_credit(core, link, size))
         return;
     struct log *log = core_log_find(core, &message->log);
-    if (!log || log->source != link) {
-        core_credit_give_back(core, link, size); /* on the way when we stopped asking */
+    if (!log || log->source != link || log->shown == 0) {
+        core_credit_give_back(core, link, size); /* on the way when we stopped, or asked anew */
         return;
     }
     uint64_t end = message->first + message->count;

@@ -97,7 +97,8 @@ struct log {
     /* fetching: from one link at a time */
     struct link *source;
     uint64_t expected; /* the position after everything taken in, stored or under way */
-    uint64_t shown;    /* size of the last checkpoint taken in from the source */
+    uint64_t shown;    /* size of the last checkpoint taken in since we asked; 0 none */
+    struct hash shown_root;
     bool resync;       /* a gap was refused; what follows it on the way is dropped */
     bool big;          /* counted in source->big_count */
     unsigned storing;  /* store effects not answered yet, whatever link they came from */

@@ -159,7 +159,7 @@ void transcript_alarm(struct node *node, const struct effect_alarm *alarm)
     transcript_add(world, "\n");
 }
 
-void transcript_opens(struct node *node, const struct event *opened)
+void transcript_opens(struct node *node, const struct event *opened, bool unasked)
 {
     struct world *world = node->world;
     char name[TRANSCRIPT_LOG_SIZE];
@@ -169,7 +169,7 @@ void transcript_opens(struct node *node, const struct event *opened)
         transcript_addf(world, "%s %s@%llu", i == 0 ? " naming" : "",
                         transcript_log(name, &opened->own_log.parents[i].log),
                         (unsigned long long)opened->own_log.parents[i].size);
-    transcript_add(world, "\n");
+    transcript_add(world, unasked ? " unasked\n" : "\n");
 }
 
 void world_forget_transcript(struct world *world)

@@ -14,6 +14,6 @@ void transcript_addf(struct world *world, const char *format, ...)
 void transcript_message(struct node *to, const struct node *from, const struct message *message,
                         enum delivery delivery);
 void transcript_alarm(struct node *node, const struct effect_alarm *alarm);
-void transcript_opens(struct node *node, const struct event *opened);
+void transcript_opens(struct node *node, const struct event *opened, bool unasked);
 
 #endif

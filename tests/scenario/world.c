@@ -187,13 +187,13 @@ static struct item *last_item(struct node *node)
     return node->world->last;
 }
 
-void node_open(struct node *node, const char *audience)
+static void open_log(struct node *node, const char *audience, bool unasked)
 {
     struct log_id id;
     uint8_t incarnation[INCARNATION_SIZE] = { 0 };
     incarnation[0] =
         (uint8_t)(0xa0 + 0x10 * (node - node->world->nodes) + ++node->opened);
-    require(log_id_init(&id, bytes_of_string(node->name), bytes_of_string(audience),
+    require(log_id_init(&id, bytes_of_string(node->options.node), bytes_of_string(audience),
                         incarnation) == OK);
     require(node->live_count < NODE_LIVE_MAX);
     node->live[node->live_count++] = id;
@@ -203,7 +203,12 @@ void node_open(struct node *node, const char *audience)
     event->own_log = (struct event_own_log){ .log = id, .size = log->main.count };
     add_parents(last_item(node), &log->main, &event->own_log.parents,
                 &event->own_log.parent_count);
-    transcript_opens(node, event);
+    transcript_opens(node, event, unasked);
+}
+
+void node_open(struct node *node, const char *audience)
+{
+    open_log(node, audience, false);
 }
 
 static const char *own_audience(const struct node *node)
@@ -437,7 +442,7 @@ static void carry_out(struct node *node, const struct effect *effect)
         break;
     case EFFECT_MAY_WRITE:
         if (!node->passive)
-            node_open(node, own_audience(node));
+            open_log(node, own_audience(node), effect->may_write.hubs_unasked);
         break;
     case EFFECT_NEED_INCARNATION:
         reopen(node, &effect->need_incarnation);
@@ -507,6 +512,23 @@ void node_restore(struct node *node, struct store *backup)
     store_close(&node->store);
     node->store = *backup;
     *backup = (struct store){ 0 };
+}
+
+void node_rewind(struct node *node, struct store *backup)
+{
+    struct log_id live = node->live[0];
+    node_stop(node);
+    world_run(node->world);
+    node_restore(node, backup);
+    node->core = must(core_new(&node->options));
+    load(node);
+    node->passive = true; /* it believes that it writes already */
+    struct event start = { .type = EVENT_START };
+    node_step(node, &start);
+    node->live[node->live_count++] = live;
+    struct store_log *log = store_find(&node->store, &live);
+    struct event *event = event_add(node, EVENT_LOG_OPENED);
+    event->own_log = (struct event_own_log){ .log = live, .size = log->main.count };
 }
 
 /* ---- the world --------------------------------------------------------------------------------- */
@@ -694,7 +716,7 @@ bool node_holds_all_of(struct node *holder, struct node *author)
 {
     for (size_t i = 0; i < author->store.count; i++) {
         const struct store_log *log = author->store.logs[i];
-        if (strcmp(log->id.node, author->name) == 0 && !log_is_held(holder, log))
+        if (strcmp(log->id.node, author->options.node) == 0 && !log_is_held(holder, log))
             return false;
     }
     return true;

@@ -79,6 +79,8 @@ void node_write(struct node *node, size_t count);
 void node_open(struct node *node, const char *audience);
 /* Its store comes to be that of a backup, which is consumed. The node must not run. */
 void node_restore(struct node *node, struct store *backup);
+/* The machine itself is set back, its memory included: it goes on writing the log of the backup. */
+void node_rewind(struct node *node, struct store *backup);
 
 /* Fails the test with both texts unless the transcript since the last call is this. */
 void world_expect(struct world *world, const char *transcript);

@@ -1,0 +1,153 @@
+/* Credit (R10) and the admission of catch-ups (R11). */
+#include "tests/scenario/world.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static uint64_t package_bytes; /* delivered to a slow hub */
+
+static enum delivery count_packages(struct node *to, struct message *message)
+{
+    if (message->type == MESSAGE_PACKAGE && to->options.role == ROLE_HUB)
+        package_bytes += message->package.body.size;
+    return DELIVER;
+}
+
+Test(pacing, a_slow_store_is_sent_no_more_than_the_window_and_everything_in_the_end)
+{
+    struct world *world = world_new();
+    struct node *hub = world_add(world, "hub", ROLE_HUB);
+    struct node *ardabil = world_add(world, "ardabil", ROLE_PROVINCE);
+    world_peers(ardabil, hub);
+    hub->options.credit_window = 4 * PACKAGE_ROOM;
+    world_start(world);
+    world_wait(world, 3000);
+    package_bytes = 0;
+    world->meddle = count_packages;
+    hub->slow = true;
+    for (int i = 0; i < 16; i++)
+        node_write(ardabil, 1000);
+    for (int i = 0; i < 10; i++) /* links live on pings meanwhile */
+        world_wait(world, 10000);
+    cr_assert_gt(package_bytes, 2 * PACKAGE_ROOM); /* R10: credit exhausted ... */
+    cr_assert_lt(package_bytes, 4 * PACKAGE_ROOM); /* ... and never exceeded */
+    cr_assert_eq(world_count(world, "CLOSE"), 0);
+    struct core_peer_status status;
+    core_peer_status(ardabil->core, 0, &status);
+    cr_assert_lt(status.credit_to_send, PACKAGE_ROOM);
+    hub->slow = false;
+    world_wait(world, 10000);
+    cr_assert(node_holds_all_of(hub, ardabil));
+    world_free(world);
+}
+
+static struct world *many(struct node **hub, size_t provinces, size_t records)
+{
+    static const char *const names[] = { "ardabil", "fars", "gilan", "hormozgan", "ilam" };
+    struct world *world = world_new();
+    *hub = world_add(world, "hub", ROLE_HUB);
+    (*hub)->options.catchup_threshold = 1000;
+    (*hub)->options.catchup_links_max = 1;
+    for (size_t i = 0; i < provinces; i++)
+        world_peers(world_add(world, names[i], ROLE_PROVINCE), *hub);
+    world_start(world);
+    world_wait(world, 5000);
+    world_cut(world);
+    world_run(world);
+    for (size_t i = 1; i <= provinces; i++)
+        for (size_t done = 0; done < records; done += 500)
+            node_write(&world->nodes[i], 500);
+    world_wait(world, 1000);
+    return world;
+}
+
+static size_t admitted(struct node *hub)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < core_peer_count(hub->core); i++) {
+        struct core_peer_status status;
+        core_peer_status(hub->core, i, &status);
+        count += status.catchup == CATCHUP_ADMITTED;
+    }
+    return count;
+}
+
+static enum delivery check_admitted(struct node *to, struct message *message)
+{
+    (void)message;
+    cr_assert_leq(admitted(&to->world->nodes[0]), 1); /* R11 */
+    return DELIVER;
+}
+
+Test(pacing, catch_ups_are_admitted_one_after_the_other_and_all_end)
+{
+    struct node *hub;
+    struct world *world = many(&hub, 4, 3000);
+    world_forget_transcript(world);
+    world->meddle = check_admitted;
+    world_heal(world);
+    world_wait(world, 120000);
+    for (size_t i = 1; i <= 4; i++)
+        cr_assert(node_holds_all_of(hub, &world->nodes[i]), "%zu", i);
+    cr_assert_eq(admitted(hub), 0);
+    world_free(world);
+}
+
+Test(pacing, small_live_traffic_passes_while_others_wait)
+{
+    struct node *hub;
+    struct world *world = many(&hub, 2, 3000);
+    struct node *gilan = world_add(world, "gilan", ROLE_PROVINCE);
+    (void)gilan;
+    hub->slow = true; /* the admitted one does not get on */
+    world_heal(world);
+    world_wait(world, 5000);
+    cr_assert_eq(admitted(hub), 1);
+    struct node *waiting = NULL;
+    for (size_t i = 0; i < core_peer_count(hub->core); i++) {
+        struct core_peer_status status;
+        core_peer_status(hub->core, i, &status);
+        if (status.catchup == CATCHUP_WAITING)
+            waiting = &world->nodes[i + 1];
+    }
+    cr_assert(waiting);
+    node_write(hub, 3);
+    world_wait(world, 5000);
+    cr_assert(node_holds_all_of(waiting, hub));
+    hub->slow = false;
+    world_wait(world, 60000);
+    cr_assert(node_holds_all_of(hub, waiting));
+    world_free(world);
+}
+
+Test(pacing, an_admitted_link_gives_way_after_its_quantum)
+{
+    struct node *hub;
+    struct world *world = many(&hub, 3, 10000);
+    world_free(world);
+    world = world_new();
+    hub = world_add(world, "hub", ROLE_HUB);
+    hub->options.catchup_threshold = 1000;
+    hub->options.catchup_links_max = 1;
+    hub->options.catchup_quantum = 2000;
+    hub->options.credit_window = 4 * PACKAGE_ROOM;
+    for (size_t i = 0; i < 3; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "province%zu", i);
+        world_peers(world_add(world, name, ROLE_PROVINCE), hub);
+    }
+    world_start(world);
+    world_wait(world, 5000);
+    world_cut(world);
+    world_run(world);
+    for (size_t i = 1; i <= 3; i++)
+        for (size_t done = 0; done < 16000; done += 1000)
+            node_write(&world->nodes[i], 1000);
+    world_wait(world, 1000);
+    world_heal(world);
+    world->meddle = check_admitted;
+    world_wait(world, 120000);
+    for (size_t i = 1; i <= 3; i++)
+        cr_assert(node_holds_all_of(hub, &world->nodes[i]), "%zu", i);
+    world_free(world);
+}

@@ -1,0 +1,230 @@
+/* A node that comes back with an older copy of its data (R5): nothing is overwritten, the missing
+ * suffix is handed back, and a new incarnation names it. */
+#include "tests/scenario/world.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static void pair(struct world **world, struct node **hub, struct node **ardabil)
+{
+    *world = world_new();
+    *hub = world_add(*world, "hub", ROLE_HUB);
+    *ardabil = world_add(*world, "ardabil", ROLE_PROVINCE);
+    world_peers(*ardabil, *hub);
+    world_start(*world);
+    world_wait(*world, 3000);
+}
+
+Test(rollback, a_restored_node_gets_its_missing_suffix_back_and_names_it)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store backup;
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    store_copy(&backup, &ardabil->store);
+    node_write(ardabil, 5);
+    world_wait(world, 3000);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &backup);
+    world_forget_transcript(world);
+    node_start(ardabil);
+    world_wait(world, 60000);
+    world_expect(world,
+                 "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
+                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
+                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@5\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b1@5 hub/all/a1@1 complete\n"
+                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
+                 "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
+                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                 "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                 "ardabil * needs an incarnation: MERGE\n"
+                 "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@1\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b1@10 ardabil/hub/b3@1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                 "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
+    cr_assert(node_holds_all_of(hub, ardabil));
+    cr_assert(node_holds_all_of(ardabil, hub));
+    cr_assert_eq(node_log(ardabil, "ardabil/hub/b1")->main.count, 10);
+    world_free(world);
+}
+
+Test(rollback, a_restored_node_that_could_not_ask_goes_on_and_merges_later)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store backup;
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    store_copy(&backup, &ardabil->store);
+    node_write(ardabil, 5);
+    world_wait(world, 3000);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &backup);
+    world_cut(world);
+    node_start(ardabil);
+    world_wait(world, 3000);
+    node_write(ardabil, 7);
+    world_wait(world, 3000);
+    world_forget_transcript(world);
+    world_heal(world);
+    world_wait(world, 60000);
+    world_expect(world,
+                 "--- healed\n"
+                 "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
+                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b2@8 hub/all/a1@1 complete\n"
+                 "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
+                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@8 from=0\n"
+                 "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..8 against=8\n"
+                 "ardabil * needs an incarnation: MERGE\n"
+                 "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@8\n"
+                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b1@10\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b2@8\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b3@1\n"
+                 "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
+    cr_assert(node_holds_all_of(hub, ardabil));
+    world_free(world);
+}
+
+Test(rollback, a_machine_rewound_while_running_closes_its_log_and_gets_the_rest_back)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store backup;
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    store_copy(&backup, &ardabil->store);
+    node_write(ardabil, 5);
+    world_wait(world, 3000);
+    node_rewind(ardabil, &backup);
+    world_forget_transcript(world);
+    world_wait(world, 60000);
+    world_expect(world,
+                 "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
+                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
+                 "ardabil * needs an incarnation: BEHIND\n"
+                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@5\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b1@5 hub/all/a1@1 complete\n"
+                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                 "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
+                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                 "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                 "ardabil * needs an incarnation: MERGE\n"
+                 "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@1\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b1@10 ardabil/hub/b3@1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                 "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
+    cr_assert(node_holds_all_of(hub, ardabil));
+    cr_assert_eq(node_log(ardabil, "ardabil/hub/b1")->main.count, 10);
+    world_free(world);
+}
+
+Test(rollback, a_hub_that_lost_everything_is_noticed_and_filled_again)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store empty = { 0 };
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 9);
+    world_wait(world, 3000);
+    node_stop(ardabil);
+    world_run(world);
+    node_start(ardabil); /* so that there are two logs, one named by the other */
+    world_wait(world, 3000);
+    node_write(ardabil, 3);
+    world_wait(world, 3000);
+    node_stop(hub);
+    world_run(world);
+    node_restore(hub, &empty);
+    world_forget_transcript(world);
+    node_start(hub);
+    world_wait(world, 60000);
+    world_expect(world,
+                 "hub * opens hub/all/a2\n"
+                 "ardabil <- hub  HEADS hub/all/a2@1 complete\n"
+                 "hub <- ardabil  HEADS ardabil/hub/b2@4 hub/all/a1@1 complete\n"
+                 "hub ! ROLLBACK by hub hub/all/a1 held=0 seen=1\n"
+                 "hub <- ardabil  WANT hub/all/a2 next=0 pending=0\n"
+                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                 "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b2 held=4 seen=0\n"
+                 "ardabil <- hub  WANT hub/all/a1 next=0 pending=0\n"
+                 "ardabil <- hub  CHECKPOINT hub/all/a2@1 from=0\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@4 from=0\n"
+                 "ardabil <- hub  PACKAGE hub/all/a2 0..1 against=1\n"
+                 "hub <- ardabil  CHECKPOINT hub/all/a1@1 from=0\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..4 against=4\n"
+                 "hub <- ardabil  PACKAGE hub/all/a1 0..1 against=1\n"
+                 "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
+                 "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b1 held=10 seen=0\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b2@4\n"
+                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@10 from=0\n"
+                 "hub <- ardabil  PACKAGE ardabil/hub/b1 0..10 against=10\n"
+                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n");
+    cr_assert(node_holds_all_of(hub, ardabil));
+    cr_assert(node_holds_all_of(ardabil, hub));
+    world_free(world);
+}
+
+Test(rollback, two_processes_with_one_identity_are_noticed_and_both_their_logs_kept)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store copy;
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    store_copy(&copy, &ardabil->store);
+    struct node *clone = world_add(world, "clone", ROLE_PROVINCE);
+    snprintf(clone->key_name, sizeof clone->key_name, "ardabil");
+    clone->options = ardabil->options;
+    clone->options.peers = ardabil->peers;
+    clone->options.seed = 99;
+    node_restore(clone, &copy);
+    node_start(clone);
+    for (int i = 0; i < 20; i++) {
+        world_wait(world, 10000);
+        node_write(ardabil, 1);
+        node_write(clone, 1);
+    }
+    cr_assert_eq(world_count(world, "hub ! TWO_WRITERS by ardabil"), 1);
+    cr_assert_geq(world_count(world, "ardabil ! ROLLBACK by ardabil ardabil/hub/c1"), 1);
+    cr_assert_eq(world_count(world, "FORK"), 0);
+    cr_assert_leq(world_count(world, "* opens"), 20, "merging each other for ever");
+    world_wait(world, 600000);
+    cr_assert(node_holds_all_of(hub, ardabil));
+    cr_assert(node_holds_all_of(hub, clone));
+    world_free(world);
+}
