@@ -192,52 +192,53 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
     }
 }
 
+/* A held log names it, and the peer may hold it: it is asked, and says so if it does not. */
+static void suppose(struct core *core, struct link *link, struct log *log)
+{
+    if (link->closed || link->state != LINK_READY || log->held.size >= log->named ||
+        !core_policy_peer_may_hold(core, link->peer, &log->id))
+        return;
+    struct flow *flow = core_flow_make(core, link, log);
+    if (flow && flow->offered < log->named)
+        flow->offered = log->named;
+    core_fetch_look(core, log);
+}
+
 void core_fetch_missing(struct core *core, struct link *link)
 {
-    for (size_t i = 0; i < core->log_count; i++) {
-        struct log *log = core->logs[i];
-        if (log->held.size >= log->named || !core_policy_peer_may_hold(core, link->peer, &log->id))
-            continue;
-        struct flow *flow = core_flow_make(core, link, log);
-        if (flow && flow->offered < log->named)
-            flow->offered = log->named;
-        core_fetch_look(core, log);
-    }
+    for (size_t i = 0; i < core->log_count; i++)
+        suppose(core, link, core->logs[i]);
 }
 
-static void fetch_parent(struct core *core, struct link *link, const struct log_head *parent)
+/* Its author opened a later log without knowing all that we hold of this one. */
+static void named_too_small(struct core *core, struct log *log, uint64_t size)
+{
+    struct peer *author = core_log_author(core, log);
+    if (!author)
+        return;
+    core_alarm_log(core, log, ALARM_ROLLBACK, author->options.node, log->held.covered, size);
+    if (author->link)
+        core_announce_one(core, author->link, log);
+}
+
+static void fetch_parent(struct core *core, const struct log_head *parent)
 {
     struct log *log = core_log_make(core, &parent->log);
-    if (!log) {
-        if (link)
-            core_alarm_peer(core, link->peer, ALARM_LIMIT, core->log_count);
+    if (!log)
         return;
-    }
     if (parent->size > log->named)
         log->named = parent->size;
-    if (link && log->held.covered > parent->size) {
-        /* The author opened a log without knowing what we hold of its older one. */
-        struct peer *author = core_log_author(core, log);
-        if (author) {
-            core_alarm_log(core, log, ALARM_ROLLBACK, author->options.node, log->held.covered,
-                      parent->size);
-            if (author->link)
-                core_announce_one(core, author->link, log);
-        }
-    }
-    if (link && log->held.size < log->named) {
-        struct flow *flow = core_flow_make(core, link, log);
-        if (flow && flow->offered < log->named)
-            flow->offered = log->named;
-        core_fetch_look(core, log);
-    }
+    if (core->started && log->held.covered > parent->size)
+        named_too_small(core, log, parent->size);
+    for (size_t i = 0; i < core->link_count; i++)
+        suppose(core, core->links[i], log);
 }
 
-void core_fetch_parents(struct core *core, struct link *link, const struct log *child,
-                   const struct log_head *parents, size_t count)
+void core_fetch_parents(struct core *core, const struct log *child,
+                        const struct log_head *parents, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(parents[i].log.node, child->id.node) == 0 &&
             !log_id_equal(&parents[i].log, &child->id) && core_policy_we_follow(core, &parents[i].log))
-            fetch_parent(core, link, &parents[i]);
+            fetch_parent(core, &parents[i]);
 }

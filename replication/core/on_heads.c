@@ -22,10 +22,6 @@ void core_fetch_offered(struct core *core, struct link *link, struct flow *flow,
     flow->offered = size;
     if (log->own)
         compare_own(core, link, log, size);
-    if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))
-        /* A log is announced only to those it is not being sent to: our order has ended. Before
-         * its first checkpoint a larger size has merely crossed our WANT. */
-        core_fetch_stop(core, log);
     core_fetch_look(core, log);
 }
 
@@ -44,12 +40,21 @@ static void compare_with_author(struct core *core, struct link *link, struct log
             (struct effect_send_log){ .link = link->id, .log = log->id };
 }
 
+/* A log is announced only to those it is not being sent to: so our order has ended. Before its first
+ * checkpoint, though, a larger size has merely crossed our WANT. */
+static void order_ended(struct core *core, struct link *link, struct log *log, uint64_t size)
+{
+    if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))
+        core_fetch_stop(core, log);
+}
+
 static void on_head(struct core *core, struct link *link, const struct message_head *head)
 {
     struct flow *flow = core_flow_of_stranger(core, link, &head->log);
     if (!flow)
         return;
     core_fetch_offered(core, link, flow, head->size);
+    order_ended(core, link, flow->log, head->size);
     compare_with_author(core, link, flow->log, head->size);
     if (head->size < flow->log->held.covered && !flow->subscribed)
         core_announce_one(core, link, flow->log);

@@ -13,7 +13,7 @@ void core_on_log_opened(struct core *core, const struct event_own_log *event)
         return;
     log->own = log->live = true;
     set_held(log, event->size);
-    core_fetch_parents(core, NULL, log, event->parents, event->parent_count);
+    core_fetch_parents(core, log, event->parents, event->parent_count);
     core_announce_growth(core, log);
     core->merge_check = true;
 }

@@ -31,6 +31,12 @@ void core_on_package(struct core *core, struct link *link, const struct message_
         return;
     }
     uint64_t end = message->first + message->count;
+    if (message->against < log->shown) {
+        /* The sender began before it knew what we have taken in since: ask anew. */
+        core_credit_give_back(core, link, size);
+        core_fetch_stop(core, log);
+        return;
+    }
     if (end < message->first || message->against != log->shown || end > message->against) {
         core_credit_give_back(core, link, size);
         core_alarm_peer(core, link->peer, ALARM_BAD_DATA, ERR_PROOF);

@@ -23,7 +23,7 @@ void core_on_log_loaded(struct core *core, const struct event_log_loaded *event)
     log->branch = event->branch;
     log->fork_peer = event->frozen ? core_peer_find(core, event->fork_node) : NULL;
     load_receipts(core, log, event);
-    core_fetch_parents(core, NULL, log, event->parents, event->parent_count);
+    core_fetch_parents(core, log, event->parents, event->parent_count);
 }
 
 void core_on_start(struct core *core)

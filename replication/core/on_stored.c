@@ -67,7 +67,7 @@ static void on_stored(struct core *core, const struct event_stored *event)
     log->storing--;
     core_fetch_stored(core, log, event->branch, &event->cursor);
     if (event->parent_count > 0)
-        core_fetch_parents(core, link, log, event->parents, event->parent_count);
+        core_fetch_parents(core, log, event->parents, event->parent_count);
     if (event->err != OK)
         failed(core, link, log, event);
     if (event->proven)

@@ -1,7 +1,7 @@
 /* A peer asks for a log. */
 #include "replication/core/state.h"
 
-/* We hold less than it does, or nothing, or cannot prove what it lacks: it should know. */
+/* We hold nothing that it lacks: it should know, look elsewhere, and be told when that changes. */
 static void decline(struct core *core, struct link *link, struct flow *flow)
 {
     core_sending_stop(flow);
@@ -35,7 +35,7 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
     }
     compare(core, link, flow, want->next);
     flow->announce = false;
-    if (want->next > flow->log->held.covered || flow->log->held.covered == 0) {
+    if (want->next >= flow->log->held.covered) {
         decline(core, link, flow);
         return;
     }

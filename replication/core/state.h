@@ -191,9 +191,9 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
 /* When a link has announced everything: what we lack though a held log names it, it may have. */
 void core_fetch_missing(struct core *core, struct link *link);
-/* The parents that a held log names; `link` is where that log came from, or NULL. */
-void core_fetch_parents(struct core *core, struct link *link, const struct log *child,
-                   const struct log_head *parents, size_t count);
+/* The parents that a held log names. */
+void core_fetch_parents(struct core *core, const struct log *child,
+                        const struct log_head *parents, size_t count);
 
 /* ---- admission.c ---- */
 bool core_admission_ask(struct core *core, struct link *link);
