@@ -192,11 +192,12 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
     }
 }
 
-/* A held log names it, and the peer may hold it: it is asked, and says so if it does not. */
+/* A held log names it, and the peer may hold it: it is asked, and says so if it does not. (A source
+ * sends all it has of its own accord.) */
 static void suppose(struct core *core, struct link *link, struct log *log)
 {
     if (link->closed || link->state != LINK_READY || log->held.size >= log->named ||
-        !core_policy_peer_may_hold(core, link->peer, &log->id))
+        log->source == link || !core_policy_peer_may_hold(core, link->peer, &log->id))
         return;
     struct flow *flow = core_flow_make(core, link, log);
     if (flow && flow->offered < log->named)
