@@ -12,7 +12,7 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 static void options_fill(struct core_options *options)
 {
     options->credit_window = or_default(options->credit_window, 4 * 1024 * 1024);
-    options->checkpoint_step = or_default(options->checkpoint_step, 4096);
+    options->checkpoint_step = or_default(options->checkpoint_step, 1024);
     options->batch_size_max = or_default(options->batch_size_max, 1024 * 1024);
     options->catchup_threshold = or_default(options->catchup_threshold, 4096);
     options->catchup_quantum = or_default(options->catchup_quantum, 262144);

@@ -36,8 +36,7 @@ struct effect_send {
 };
 
 /* Choose the largest stored checkpoint of `log` with at_least <= size <= limit; when there is none,
- * the smallest of at_least or more. Send it with its consistency proof from `from`, which is the
- * peer's pending size. */
+ * the smallest of at_least or more, wholly held. Send it with its consistency proof from `from`. */
 struct effect_send_checkpoint {
     uint64_t link;
     struct log_id log;
@@ -64,9 +63,15 @@ struct effect_send_log { /* SEND_RECEIPT, SEND_FORK */
     struct log_id log;
 };
 
-/* Open the note with the log's key; then by compare-and-advance: when `message->from` is the
- * pending size and the proof holds, its size and root become pending, durably. `branch`: of a
- * frozen log, the other branch's own cursor. */
+/* Open the note with the log's key; then by compare-and-advance:
+ *   from is the pending size    the proof must hold from the pending root
+ *   from is the size held, and the note is smaller than the pending one (nobody reaches that any
+ *   more: the author lost the end of its log)    the proof must hold from the root of what is held
+ *   anything else               ERR_STALE
+ * When it holds, the note's size and root become pending, durably; when it fails, ERR_FORK. Every
+ * note ever accepted is kept, and compared with the tree when the log reaches its size: another
+ * root there is ERR_FORK too. `branch`: of a frozen log, the other branch, with its own cursor;
+ * there a failure is ERR_PROOF. */
 struct effect_store_checkpoint {
     uint64_t link;
     const char *node; /* the peer at its other end; lives as long as the core */

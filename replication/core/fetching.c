@@ -170,6 +170,8 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
     struct cursor *held = branch ? &log->branch : &log->held;
     struct cursor before = *held;
     *held = *cursor;
+    if (cursor->size > before.size)
+        log->stale_count = 0;
     if (cursor->size > before.size && log->source) {
         struct link *source = log->source;
         core_link_useful(source);

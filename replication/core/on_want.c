@@ -40,5 +40,8 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
         return;
     }
     flow->asked = false;
-    core_sending_begin(core, link, flow, want->next, want->pending);
+    /* R3: of a log whose author lost its end, nobody may reach the checkpoint that the peer was
+     * once shown. What is held is then proven from the first record it lacks. */
+    bool reaches = want->pending <= flow->log->held.covered;
+    core_sending_begin(core, link, flow, want->next, reaches ? want->pending : want->next);
 }

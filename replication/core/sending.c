@@ -64,6 +64,8 @@ void core_sending_stop(struct flow *flow)
 static void show(struct core *core, struct link *link, struct flow *flow)
 {
     uint64_t limit = flow->next + core->options.checkpoint_step;
+    if (limit > flow->log->held.covered)
+        limit = flow->log->held.covered; /* the store may be ahead of what we know */
     core_effect_add(core, EFFECT_SEND_CHECKPOINT)->send_checkpoint = (struct effect_send_checkpoint){
         .link = link->id,
         .log = flow->log->id,

@@ -102,6 +102,7 @@ struct log {
     bool resync;       /* a gap was refused; what follows it on the way is dropped */
     bool big;          /* counted in source->big_count */
     unsigned storing;  /* store effects not answered yet, whatever link they came from */
+    unsigned stale_count; /* times that the store stood elsewhere, since it last grew */
     uint64_t retry_at_ms; /* not asked for before; UINT64_MAX: not paused */
 
     unsigned alarms; /* raised, one bit each */

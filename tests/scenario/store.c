@@ -62,9 +62,18 @@ static void history_append(struct history *history, struct bytes record, const s
 static void history_note(struct history *history, uint64_t size, const struct hash *root,
                          struct bytes note)
 {
+    for (size_t i = 0; i < history->note_count; i++)
+        if (history->notes[i].size == size && hash_equal(&history->notes[i].root, root)) {
+            history->pending = i;
+            return;
+        }
     size_t count = history->note_count + 1;
     history->notes = must(realloc(history->notes, count * sizeof *history->notes));
-    struct store_note *added = &history->notes[history->note_count];
+    size_t index = history->note_count;
+    for (; index > 0 && history->notes[index - 1].size > size; index--)
+        history->notes[index] = history->notes[index - 1];
+    struct store_note *added = &history->notes[index];
+    history->pending = index;
     *added = (struct store_note){ .size = size, .root = *root, .note_size = note.size };
     require(note.size <= sizeof added->note);
     memcpy(added->note, note.data, note.size);
@@ -83,6 +92,7 @@ static void history_copy(struct history *to, const struct history *from)
         history_append(to, from->records[i], &from->leaves[i]);
     for (size_t i = 0; i < from->note_count; i++)
         history_note(to, from->notes[i].size, &from->notes[i].root, note_bytes(&from->notes[i]));
+    to->pending = from->pending;
 }
 
 void store_close(struct store *store)
@@ -155,7 +165,7 @@ struct merkle_source history_source(struct history *history)
 
 static const struct store_note *history_pending(const struct history *history)
 {
-    return history->note_count ? &history->notes[history->note_count - 1] : NULL;
+    return history->note_count ? &history->notes[history->pending] : NULL;
 }
 
 /* The largest checkpoint that is wholly held. */
@@ -364,10 +374,18 @@ enum err store_checkpoint(struct store *store, const struct effect_store_checkpo
     enum err err = checkpoint_open(&checkpoint, message->note, &key.public);
     if (err != OK)
         return err;
-    if ((log->frozen && !effect->branch) || message->from != (pending ? pending->size : 0))
+    if (log->frozen && !effect->branch)
         return ERR_STALE;
-    err = merkle_verify_consistency(message->from, pending ? &pending->root : &empty,
-                                    checkpoint.size, &checkpoint.root, &message->proof);
+    uint64_t pending_size = pending ? pending->size : 0;
+    struct hash from_root = pending ? pending->root : empty;
+    if (message->from == history->count && checkpoint.size < pending_size) {
+        struct merkle_source source = history_source(history);
+        require(merkle_root(&source, history->count, &from_root) == OK);
+    } else if (message->from != pending_size) {
+        return ERR_STALE;
+    }
+    err = merkle_verify_consistency(message->from, &from_root, checkpoint.size, &checkpoint.root,
+                                    &message->proof);
     if (err == OK && checkpoint.size > message->from)
         history_note(history, checkpoint.size, &checkpoint.root, message->note);
     if (err == OK || effect->branch)
@@ -391,6 +409,22 @@ static enum err keep_record(void *context, uint64_t position, const struct recor
     return OK;
 }
 
+/* Notes whose size was reached since `before` must have the root of the tree. */
+static bool notes_agree(struct history *history, size_t before)
+{
+    struct merkle_source source = history_source(history);
+    for (size_t i = 0; i < history->note_count; i++) {
+        const struct store_note *note = &history->notes[i];
+        struct hash root;
+        if (note->size <= before || note->size > history->count)
+            continue;
+        require(merkle_root(&source, note->size, &root) == OK);
+        if (!hash_equal(&root, &note->root))
+            return false;
+    }
+    return true;
+}
+
 enum err store_package(struct store *store, const struct effect_store_package *effect,
                        bool *proven, bool *first_stored)
 {
@@ -408,12 +442,17 @@ enum err store_package(struct store *store, const struct effect_store_package *e
     checkpoint.root = pending->root;
     enum err err = package_verify(package, package->body, &held, &checkpoint, leaves, keep_record,
                                   &kept);
+    size_t before = history->count;
     for (size_t i = 0; i < kept.count; i++) {
         if (err == OK && package->first + i >= history->count) {
             *first_stored |= history->count == 0;
             history_append(history, buffer_bytes(&kept.wires[i]), &leaves[i]);
         }
         buffer_close(&kept.wires[i]);
+    }
+    if (err == OK && !notes_agree(history, before)) {
+        freeze(log, effect->node);
+        return ERR_FORK;
     }
     if (err == OK && effect->branch && !log->proven)
         *proven = prove_by_position(log);

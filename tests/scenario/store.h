@@ -21,7 +21,8 @@ struct history {
     struct bytes *records; /* wire forms, allocated */
     struct hash *leaves;
     size_t note_count;
-    struct store_note *notes; /* ascending; the last is the pending one */
+    struct store_note *notes; /* every one accepted, ascending */
+    size_t pending;           /* which of them is; meaningless without any */
 };
 
 struct store_log {

@@ -669,7 +669,12 @@ void world_run(struct world *world)
     size_t steps = 0;
     for (struct item *item; (item = item_take(world)); item_free(item)) {
         item_run(item);
-        require(++steps < 200000); /* it goes on for ever */
+        if (++steps > 100000) {
+            buffer_append_u8(&world->transcript, 0);
+            size_t size = world->transcript.size > 4000 ? world->transcript.size - 4000 : 0;
+            fprintf(stderr, "%s", (const char *)world->transcript.data + size);
+            require(false); /* it goes on for ever */
+        }
     }
 }
 
