@@ -1,0 +1,300 @@
+/* The core alone: options, bounds, time. Behaviour between nodes is in tests/scenario. */
+#include "replication/core/state.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct core_peer peers[] = {
+    { .node = "hub", .role = ROLE_HUB, .connect = true },
+    { .node = "hub2", .role = ROLE_HUB, .connect = true },
+};
+
+static struct core *core;
+static struct effects effects;
+static struct message message;
+
+static struct core_options province_options(void)
+{
+    return (struct core_options){
+        .node = "ardabil", .role = ROLE_PROVINCE, .peers = peers, .peer_count = 2, .seed = 42
+    };
+}
+
+static void step(struct event event, uint64_t now_ms)
+{
+    event.now_ms = now_ms;
+    effects_clear(&effects);
+    core_step(core, &event, &effects);
+    cr_assert_eq(effects.err, OK);
+}
+
+static const struct effect *find(enum effect_type type)
+{
+    for (size_t i = 0; i < effects.count; i++)
+        if (effects.items[i].type == type)
+            return &effects.items[i];
+    return NULL;
+}
+
+static void begin(const struct core_options *options)
+{
+    core = core_new(options);
+    cr_assert(core);
+    step((struct event){ .type = EVENT_START }, 0);
+}
+
+static void end(void)
+{
+    core_free(core);
+    core = NULL;
+    effects_close(&effects);
+}
+
+static void open_link(uint64_t link, const char *node)
+{
+    struct event event = { .type = EVENT_LINK_OPENED };
+    event.link_opened.link = link;
+    event.link_opened.node = node;
+    step(event, 10);
+}
+
+static void receive(uint64_t link, size_t size, uint64_t now_ms)
+{
+    struct event event = { .type = EVENT_MESSAGE };
+    event.message = (struct event_message){ .link = link, .message = &message, .size = size };
+    step(event, now_ms);
+}
+
+static void hello(uint64_t link, const char *node, enum node_role role)
+{
+    message.type = MESSAGE_HELLO;
+    message.hello = (struct message_hello){
+        .protocol_min = 1, .protocol_max = 1, .role = role, .credit = 1 << 22
+    };
+    snprintf(message.hello.node, sizeof message.hello.node, "%s", node);
+    receive(link, 100, 20);
+}
+
+static struct log_id log_of(const char *node, const char *audience, uint32_t number)
+{
+    struct log_id id;
+    uint8_t incarnation[INCARNATION_SIZE] = { 0 };
+    put_u32(incarnation, number);
+    cr_assert_eq(log_id_init(&id, bytes_of_string(node), bytes_of_string(audience), incarnation),
+                 OK);
+    return id;
+}
+
+Test(core, refuses_options_that_make_no_sense)
+{
+    struct core_options options = province_options();
+    options.credit_window = PACKAGE_ROOM;
+    cr_assert_null(core_new(&options));
+    options = province_options();
+    snprintf(options.node, sizeof options.node, "hub"); /* its own peer */
+    cr_assert_null(core_new(&options));
+    options = province_options();
+    options.node[0] = 'A';
+    cr_assert_null(core_new(&options));
+    struct core_peer twice[] = { peers[0], peers[0] };
+    options = province_options();
+    options.peers = twice;
+    cr_assert_null(core_new(&options));
+}
+
+Test(core, national_is_the_kth_largest_receipt)
+{
+    const uint64_t sizes[] = { 7, 0, 9, 7 };
+    cr_assert_eq(national_size(sizes, 4, 0), 0);
+    cr_assert_eq(national_size(sizes, 4, 1), 9);
+    cr_assert_eq(national_size(sizes, 4, 2), 7);
+    cr_assert_eq(national_size(sizes, 4, 3), 7);
+    cr_assert_eq(national_size(sizes, 4, 4), 0);
+    cr_assert_eq(national_size(sizes, 4, 5), 0);
+}
+
+Test(core, waits_between_attempts_as_long_as_the_window_says_and_never_longer, .fini = end)
+{
+    struct core_options options = province_options();
+    options.peer_count = 1;
+    begin(&options);
+    uint64_t now = 0, window = 2000, longest = 0;
+    for (int attempt = 0; attempt < 200; attempt++) {
+        cr_assert(find(EFFECT_CONNECT));
+        struct event event = { .type = EVENT_CONNECT_FAILED };
+        event.connect_failed.node = "hub";
+        step(event, now);
+        uint64_t at = core->peers[0].connect_at_ms;
+        cr_assert_geq(at - now, 500); /* R14 */
+        cr_assert_leq(at - now, window);
+        if (at - now > longest)
+            longest = at - now;
+        window = window * 2 > 60000 ? 60000 : window * 2;
+        now = at;
+        step((struct event){ .type = EVENT_TICK }, now);
+    }
+    cr_assert_gt(longest, 50000, "no jitter over the whole window");
+}
+
+Test(core, ends_a_link_without_a_hello_after_ten_seconds, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    open_link(1, "hub");
+    cr_assert(find(EFFECT_SEND));
+    step((struct event){ .type = EVENT_TICK }, 10009);
+    cr_assert_null(find(EFFECT_CLOSE));
+    step((struct event){ .type = EVENT_TICK }, 10010);
+    cr_assert_eq(find(EFFECT_CLOSE)->close.code, CLOSE_TIMEOUT);
+}
+
+Test(core, listens_to_nothing_before_the_hello, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    open_link(1, "hub");
+    message.type = MESSAGE_PING;
+    receive(1, 10, 20);
+    cr_assert_eq(find(EFFECT_CLOSE)->close.code, CLOSE_MALFORMED); /* R13 */
+    receive(1, 10, 30);
+    cr_assert_eq(effects.count, 0, "the link is forgotten");
+}
+
+Test(core, cuts_off_a_peer_that_sends_more_than_its_credit, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    message.type = MESSAGE_PACKAGE;
+    message.package = (struct message_package){
+        .log = log_of("hub", "all", 1), .count = 1, .against = 1
+    };
+    /* Nobody asked for it: it is not taken, but the bytes came, and are given back at once. */
+    for (int i = 0; i < 40; i++)
+        receive(1, 1 << 20, 30);
+    cr_assert_null(find(EFFECT_CLOSE));
+    core->links[0]->throttled = true; /* ... unless this side gives nothing back */
+    core->links[0]->big_count = 1;
+    for (int i = 0; i < 4; i++) {
+        receive(1, 1 << 20, 40);
+        cr_assert_null(find(EFFECT_CLOSE), "%d", i);
+    }
+    receive(1, 1, 50);
+    cr_assert_eq(find(EFFECT_CLOSE)->close.code, CLOSE_LIMIT); /* R10 */
+}
+
+static void announce(uint64_t link, const char *node, const char *audience, uint32_t first,
+                     uint32_t count, uint64_t now_ms)
+{
+    message.type = MESSAGE_HEADS;
+    message.heads.complete = false;
+    message.heads.count = count;
+    for (uint32_t i = 0; i < count; i++)
+        message.heads.heads[i] =
+            (struct message_head){ .log = log_of(node, audience, first + i), .size = 5 };
+    receive(link, 1000, now_ms);
+}
+
+Test(core, keeps_no_more_announced_logs_than_the_limit_and_forgets_them_with_the_link,
+     .fini = end)
+{
+    struct core_options options = province_options();
+    options.unheld_log_max = 100;
+    begin(&options);
+    for (uint32_t round = 0; round < 20; round++) { /* a hub that makes up logs */
+        open_link(round + 1, "hub");
+        hello(round + 1, "hub", ROLE_HUB);
+        announce(round + 1, "hub", "all", round * 1000, 1000, 40);
+        cr_assert_eq(core_log_count(core), 100); /* R15 */
+        struct event event = { .type = EVENT_LINK_CLOSED, .link.link = round + 1 };
+        step(event, 50);
+        cr_assert_eq(core_log_count(core), 0);
+    }
+}
+
+Test(core, takes_no_notice_of_logs_that_are_none_of_its_business, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    announce(1, "fars", "hub", 1, 3, 40);
+    announce(1, "hub", "fars", 1, 3, 40);
+    cr_assert_eq(core_log_count(core), 0); /* R12 */
+    cr_assert_null(find(EFFECT_SEND));
+    message.type = MESSAGE_WANT;
+    message.want = (struct message_want){ .log = log_of("fars", "hub", 1) };
+    receive(1, 100, 50);
+    cr_assert_eq(find(EFFECT_SEND)->send.type, MESSAGE_REFUSAL);
+    announce(1, "hub", "ardabil", 1, 3, 60);
+    cr_assert_eq(core_log_count(core), 3);
+}
+
+Test(core, may_write_at_once_when_all_hubs_have_answered, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    cr_assert_null(find(EFFECT_MAY_WRITE));
+    for (uint64_t link = 1; link <= 2; link++) {
+        const char *hub = link == 1 ? "hub" : "hub2";
+        open_link(link, hub);
+        hello(link, hub, ROLE_HUB);
+        message.type = MESSAGE_HEADS;
+        message.heads.complete = true;
+        message.heads.count = 0;
+        receive(link, 10, 30);
+        cr_assert_eq(find(EFFECT_MAY_WRITE) != NULL, link == 2);
+    }
+    cr_assert_not(find(EFFECT_MAY_WRITE)->may_write.hubs_unasked);
+}
+
+Test(core, gives_the_same_effects_for_the_same_events)
+{
+    struct buffer traces[2] = { { 0 }, { 0 } };
+    for (int run = 0; run < 2; run++) {
+        struct core_options options = province_options();
+        begin(&options);
+        open_link(1, "hub");
+        hello(1, "hub", ROLE_HUB);
+        announce(1, "hub", "all", 1, 50, 40);
+        for (uint64_t now = 1000; now < 200000; now += 1000) { /* pings, time-outs, retries */
+            step((struct event){ .type = EVENT_TICK }, now);
+            buffer_append_u64(&traces[run], core_deadline(core));
+            buffer_append_bytes(&traces[run], buffer_bytes(&effects.messages));
+        }
+        end();
+    }
+    cr_assert(bytes_equal(buffer_bytes(&traces[0]), buffer_bytes(&traces[1]))); /* R15 */
+    buffer_close(&traces[0]);
+    buffer_close(&traces[1]);
+}
+
+Test(core, says_who_may_hold_which_log, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    const struct {
+        const char *holder;
+        enum node_role role;
+        const char *node, *audience;
+        bool may;
+    } cases[] = {
+        { "ardabil", ROLE_PROVINCE, "ardabil", "hub", true },
+        { "hub", ROLE_HUB, "ardabil", "hub", true },
+        { "ardabil", ROLE_PROVINCE, "hub", "all", true },
+        { "ardabil", ROLE_PROVINCE, "hub", "ardabil", true },
+        { "ardabil", ROLE_PROVINCE, "hub", "fars", false },
+        { "fars", ROLE_PROVINCE, "ardabil", "hub", false },
+        { "fars", ROLE_PROVINCE, "ardabil", "all", false },
+        { "hub2", ROLE_HUB, "hub", "fars", true },
+        { "hub", ROLE_HUB, "nobody", "hub", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct log_id id = log_of(cases[i].node, cases[i].audience, 1);
+        cr_assert_eq(core_policy_may_hold(core, cases[i].holder, cases[i].role, &id), cases[i].may,
+                     "%zu", i);
+    }
+}
