@@ -12,6 +12,7 @@ static const struct http_route ROUTES[] = {
     { "GET", "/v1/requests", SCOPE_READ, api_list, "the newest requests" },
     { "GET", "/v1/requests/{}", SCOPE_PERSON, api_show, "one request with personal data" },
     { "POST", "/v1/requests/{}/erase", SCOPE_ADMIN, api_erase, "erase the personal data" },
+    { "GET", "/v1/requests/{}/receipt", SCOPE_READ, api_receipt, "proof that it is recorded" },
     { "POST", "/v1/lookups", SCOPE_READ, api_lookup, "a request by code and second factor" },
     { "GET", "/v1/directory", SCOPE_READ, api_directory, "the provinces, as the hub says" },
     { "GET", "/v1/status", SCOPE_READ, api_status, "logs, peers, lag, space, alarms" },

@@ -1,6 +1,7 @@
 /* GET /v1/status: everything an operator looks at first, in one object. */
 #include "node/api/api_private.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,6 +22,17 @@ static json_t *root_json(const struct hash *root)
     char hex[2 * HASH_SIZE + 1];
     hex_encode(hex, BYTES_OF_ARRAY(root->bytes));
     return json_string(hex);
+}
+
+/* "HUB_ROLLBACK" as the words of the API: "hub-rollback". */
+static json_t *kind_json(const char *kind)
+{
+    char word[32];
+    size_t i;
+    for (i = 0; kind[i] && i + 1 < sizeof word; i++)
+        word[i] = kind[i] == '_' ? '-' : (char)tolower((unsigned char)kind[i]);
+    word[i] = '\0';
+    return json_string(word);
 }
 
 static json_t *log_json(const struct log_status *log)
@@ -160,8 +172,8 @@ void api_status(void *context, struct http_exchange *exchange)
         json_array_append_new(peers, peer_json(&replication->peers[i]));
     for (size_t i = 0; i < replication->alarm_count; i++)
         json_array_append_new(alarms,
-                              json_pack("{s:s, s:s, s:s, s:o}", "kind",
-                                        replication->alarms[i].kind, "subject",
+                              json_pack("{s:o, s:s, s:s, s:o}", "kind",
+                                        kind_json(replication->alarms[i].kind), "subject",
                                         replication->alarms[i].subject, "detail",
                                         replication->alarms[i].detail, "since",
                                         time_json(replication->alarms[i].since_ms)));
