@@ -199,27 +199,47 @@ enum err memory_get(const struct memory_pin *pin, struct bytes key, struct bytes
     return ERR_NOT_FOUND;
 }
 
-enum err memory_seek(const struct memory_pin *pin, struct bytes from, bool backward,
-                     struct bytes *key, struct bytes *value, uint64_t *group)
+/* The walk that stands nearest in its direction; on a tie that of the newer table, which is first. */
+static struct memory_walk *nearest(struct memory_walk walks[2], const bool stands[2])
 {
-    struct memory_found best = { 0 };
-    bool any = false;
-    for (int i = 0; i < 2 && pin->tables[i]; i++) {
-        struct memory_found found;
-        if (!memory_table_seek(pin->tables[i], pin->sequence, from, backward, &found))
-            continue;
-        int order = any ? bytes_compare(found.key, best.key) : 0;
-        /* On a tie the newer table, which came first, keeps its value. */
-        if (!any || (backward ? order > 0 : order < 0))
-            best = found;
-        any = true;
+    if (!stands[0] || !stands[1])
+        return stands[0] ? &walks[0] : stands[1] ? &walks[1] : NULL;
+    int order = bytes_compare(walks[1].found.key, walks[0].found.key);
+    if (walks[0].backward)
+        order = -order;
+    return order < 0 ? &walks[1] : &walks[0];
+}
+
+/* Whether the scan has come to `limit`, or beyond it. */
+static bool reached(struct bytes key, struct bytes limit, bool backward)
+{
+    int order = bytes_compare(key, limit);
+    return backward ? order <= 0 : order >= 0;
+}
+
+enum err memory_seek(const struct memory_pin *pin, struct bytes from, bool backward,
+                     const struct bytes *limit, struct bytes *key, struct bytes *value,
+                     uint64_t *group)
+{
+    struct memory_walk walks[2], *at;
+    bool stands[2];
+    *group = 0;
+    for (int i = 0; i < 2; i++)
+        stands[i] = pin->tables[i] &&
+                    memory_walk_begin(&walks[i], pin->tables[i], pin->sequence, from, backward);
+    while ((at = nearest(walks, stands)) != NULL) {
+        const struct memory_found found = at->found;
+        *group = found.group > *group ? found.group : *group;
+        if (found.value.data || (limit && reached(found.key, *limit, backward))) {
+            *key = found.key;
+            *value = found.value;
+            return OK;
+        }
+        for (int i = 0; i < 2; i++) /* both, when the tombstone hides the other's value */
+            if (stands[i] && bytes_equal(walks[i].found.key, found.key))
+                stands[i] = memory_walk_next(&walks[i]);
     }
-    if (!any)
-        return ERR_END;
-    *key = best.key;
-    *value = best.value;
-    *group = best.group;
-    return OK;
+    return ERR_END;
 }
 
 /* ---- the flusher ------------------------------------------------------------------------------ */
@@ -256,17 +276,6 @@ size_t memory_frozen_keys(const struct memory *memory)
     return keys;
 }
 
-struct frozen_scan {
-    memory_on_entry *on_entry;
-    void *context;
-};
-
-static enum err frozen_scan_found(void *context, const struct memory_found *found)
-{
-    const struct frozen_scan *scan = context;
-    return scan->on_entry(scan->context, found->key, found->value);
-}
-
 enum err memory_frozen_scan(struct memory *memory, memory_on_entry *on_entry, void *context)
 {
     memory_lock(memory);
@@ -276,8 +285,11 @@ enum err memory_frozen_scan(struct memory *memory, memory_on_entry *on_entry, vo
     memory_unlock(memory);
     if (!frozen)
         return OK;
-    struct frozen_scan scan = { on_entry, context };
-    enum err err = memory_table_scan(frozen, frozen_scan_found, &scan);
+    struct memory_walk walk;
+    enum err err = OK;
+    bool stands = memory_walk_begin(&walk, frozen, MEMORY_SEQUENCE_NEWEST, BYTES_NONE, false);
+    for (; stands && err == OK; stands = memory_walk_next(&walk))
+        err = on_entry(context, walk.found.key, walk.found.value);
     memory_table_release(frozen);
     return err;
 }

@@ -60,10 +60,13 @@ bool memory_pin_is_current(const struct memory_pin *pin);
  * `*group` is set unless ERR_NOT_FOUND. */
 enum err memory_get(const struct memory_pin *pin, struct bytes key, struct bytes *value,
                     uint64_t *group);
-/* First key >= from, or last key < from when backward; tombstones are found too (value NULL).
- * ERR_END when there is none. */
+/* First key >= from, or last key < from when backward. Tombstones are passed over as long as they lie
+ * before `limit` (where the views store goes on), and found at it or beyond it (value NULL); without
+ * a limit (NULL) they are never found. `*group` is the newest of all that was looked at. ERR_END
+ * when there is nothing; `*group` is then set too, 0 when nothing was looked at. */
 enum err memory_seek(const struct memory_pin *pin, struct bytes from, bool backward,
-                     struct bytes *key, struct bytes *value, uint64_t *group);
+                     const struct bytes *limit, struct bytes *key, struct bytes *value,
+                     uint64_t *group);
 
 /* The flusher's side: the frozen table in key order, and its release after the commit. */
 bool memory_has_frozen(const struct memory *memory);

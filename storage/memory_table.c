@@ -6,7 +6,8 @@
 
 /* 4^10 leaves before the list gets slower than it should; a table is flushed long before. */
 #define HEIGHT_MAX 10
-#define BLOCK_ENTRY_MAX 32
+#define BLOCK_ENTRY_MAX 15
+#define HALF            (BLOCK_ENTRY_MAX / 2)
 #define CHUNK_SIZE_MIN ((size_t)32 * 1024)
 #define CHUNK_SIZE_MAX ((size_t)4 * 1024 * 1024)
 #define VALUE_SIZE_MAX ((size_t)1 << 30)
@@ -26,8 +27,10 @@ struct entry {
     uint8_t key[];
 };
 
+/* `sorted`: the count in bits 0-3, then for each place in key order four bits that say where the entry
+ * lies. What it does not name is not there yet. */
 struct block {
-    atomic_uint count;                  /* what lies beyond is not there yet */
+    _Atomic uint64_t sorted;
     uint64_t prefixes[BLOCK_ENTRY_MAX]; /* of the keys: most comparisons need no more */
     struct entry *entries[BLOCK_ENTRY_MAX];
 };
@@ -106,7 +109,7 @@ static struct block *block_take(struct memory_table *table)
 {
     struct block *block = arena_take(table, &table->blocks, sizeof *block);
     if (block)
-        atomic_init(&block->count, 0);
+        atomic_init(&block->sorted, 0);
     return block;
 }
 
@@ -240,9 +243,63 @@ static const struct block *leaf_block(struct leaf **leaf, const struct probe *pr
     }
 }
 
-static unsigned block_count(const struct block *block)
+/* ---- blocks ----------------------------------------------------------------------------------- */
+
+static uint64_t block_sorted(const struct block *block)
 {
-    return atomic_load_explicit(&block->count, memory_order_acquire);
+    return atomic_load_explicit(&block->sorted, memory_order_acquire);
+}
+
+static int sorted_count(uint64_t sorted)
+{
+    return (int)(sorted & 15);
+}
+
+static unsigned sorted_at(uint64_t sorted, int place)
+{
+    return (unsigned)(sorted >> (4 + 4 * place)) & 15;
+}
+
+/* The place of the first key >= the probe, or > with `beyond`; the count when there is none. */
+static int block_bound(const struct block *block, uint64_t sorted, const struct probe *probe,
+                       bool beyond)
+{
+    int low = 0, high = sorted_count(sorted);
+    while (low < high) {
+        int middle = (low + high) / 2;
+        unsigned i = sorted_at(sorted, middle);
+        if (compare(block->prefixes[i], block->entries[i], probe) < beyond)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The entry of the key, or NULL; `*place` is where it stands or would stand. */
+static struct entry *block_get(const struct block *block, const struct probe *probe, int *place)
+{
+    uint64_t sorted = block_sorted(block);
+    *place = block_bound(block, sorted, probe, false);
+    if (*place == sorted_count(sorted))
+        return NULL;
+    struct entry *entry = block->entries[sorted_at(sorted, *place)];
+    return bytes_equal(entry_key(entry), probe->key) ? entry : NULL;
+}
+
+/* There is room, and `place` is where block_bound() finds the key. */
+static void block_add(struct block *block, int place, uint64_t prefix, struct entry *entry)
+{
+    uint64_t sorted = atomic_load_explicit(&block->sorted, memory_order_relaxed);
+    unsigned count = (unsigned)sorted_count(sorted);
+    int shift = 4 + 4 * place;
+    uint64_t before = sorted & ((UINT64_C(1) << shift) - 1) & ~UINT64_C(15);
+    uint64_t behind = sorted >> shift << shift;
+    block->prefixes[count] = prefix;
+    block->entries[count] = entry;
+    /* Behind moves up by one place; there is no place beyond the last. */
+    sorted = before | (uint64_t)count << shift | behind << 4 | (count + 1);
+    atomic_store_explicit(&block->sorted, sorted, memory_order_release);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */
@@ -261,122 +318,84 @@ static bool entry_visible(const struct entry *entry, uint64_t sequence, struct m
     return true;
 }
 
-static struct entry *block_get(const struct block *block, const struct probe *probe)
-{
-    unsigned count = block_count(block);
-    for (unsigned i = 0; i < count; i++)
-        if (block->prefixes[i] == probe->prefix &&
-            bytes_equal(entry_key(block->entries[i]), probe->key))
-            return block->entries[i];
-    return NULL;
-}
-
 bool memory_table_get(const struct memory_table *table, uint64_t sequence, struct bytes key,
                       struct memory_found *found)
 {
     struct probe probe = probe_of(key);
     struct leaf *leaf = leaf_find(table, &probe, false, NULL);
-    const struct entry *entry = block_get(leaf_block(&leaf, &probe, false), &probe);
+    int place;
+    const struct entry *entry = block_get(leaf_block(&leaf, &probe, false), &probe, &place);
     return entry && entry_visible(entry, sequence, found);
 }
 
-/* The least key above the probe, or at it unless `beyond`; or the greatest below it. */
-static const struct entry *block_nearest(const struct block *block, const struct probe *probe,
-                                         bool backward, bool beyond)
+/* ---- walking ---------------------------------------------------------------------------------- */
+
+/* Stands before the probe's place in its leaf, in the walk's direction. */
+static void walk_enter(struct memory_walk *walk, const struct probe *probe)
 {
-    unsigned count = block_count(block), best = BLOCK_ENTRY_MAX;
-    for (unsigned i = 0; i < count; i++) {
-        int order = compare(block->prefixes[i], block->entries[i], probe);
-        if (backward ? order >= 0 : order < !!beyond)
-            continue;
-        if (best < BLOCK_ENTRY_MAX) {
-            struct probe nearest = { entry_key(block->entries[best]), block->prefixes[best] };
-            order = compare(block->prefixes[i], block->entries[i], &nearest);
-            if (backward ? order < 0 : order > 0)
-                continue;
-        }
-        best = i;
-    }
-    return best < BLOCK_ENTRY_MAX ? block->entries[best] : NULL;
+    walk->leaf = leaf_find(walk->table, probe, walk->backward, NULL);
+    walk->block = leaf_block(&walk->leaf, probe, walk->backward);
+    walk->sorted = block_sorted(walk->block);
+    walk->at = block_bound(walk->block, walk->sorted, probe, false) - 1;
+    if (walk->backward)
+        walk->at++;
 }
 
-static bool seek_forward(const struct memory_table *table, uint64_t sequence, struct probe probe,
-                         struct memory_found *found)
+/* Into the next leaf. One that was divided a moment ago repeats what the walk has seen in the whole
+ * block: it goes on above the last key of that. */
+static bool walk_up(struct memory_walk *walk)
 {
-    struct leaf *leaf = leaf_find(table, &probe, false, NULL);
-    const struct block *block = leaf_block(&leaf, &probe, false);
-    bool beyond = false;
+    const struct block *block = walk->block;
+    uint64_t sorted = walk->sorted;
+    int count = sorted_count(sorted);
+    walk->leaf = leaf_next(walk->leaf, 0);
+    if (!walk->leaf)
+        return false;
+    walk->block = atomic_load_explicit(&walk->leaf->block, memory_order_acquire);
+    walk->sorted = block_sorted(walk->block);
+    walk->at = -1;
+    if (count > 0) {
+        unsigned last = sorted_at(sorted, count - 1);
+        struct probe probe = { entry_key(block->entries[last]), block->prefixes[last] };
+        walk->at = block_bound(walk->block, walk->sorted, &probe, true) - 1;
+    }
+    return true;
+}
+
+static bool walk_down(struct memory_walk *walk)
+{
+    if (!walk->leaf->low)
+        return false;
+    struct probe probe = { entry_key(walk->leaf->low), walk->leaf->prefix };
+    walk_enter(walk, &probe);
+    return true;
+}
+
+bool memory_walk_next(struct memory_walk *walk)
+{
     for (;;) {
-        const struct entry *entry = block_nearest(block, &probe, false, beyond);
-        if (entry && entry_visible(entry, sequence, found))
+        walk->at += walk->backward ? -1 : 1;
+        if (walk->at < 0 || walk->at >= sorted_count(walk->sorted)) {
+            if (!(walk->backward ? walk_down(walk) : walk_up(walk)))
+                return false;
+            continue;
+        }
+        /* One that is not visible was put after the reader's pin: as if it were not there. */
+        if (entry_visible(walk->block->entries[sorted_at(walk->sorted, walk->at)], walk->sequence,
+                          &walk->found))
             return true;
-        if (entry) { /* put after the reader's pin: as if it were not there */
-            probe = probe_of(entry_key(entry));
-            beyond = true;
-            continue;
-        }
-        leaf = leaf_next(leaf, 0);
-        if (!leaf)
-            return false;
-        block = atomic_load_explicit(&leaf->block, memory_order_acquire);
     }
 }
 
-static bool seek_backward(const struct memory_table *table, uint64_t sequence, struct probe probe,
-                          struct memory_found *found)
+bool memory_walk_begin(struct memory_walk *walk, const struct memory_table *table,
+                       uint64_t sequence, struct bytes from, bool backward)
 {
-    for (;;) {
-        struct leaf *leaf = leaf_find(table, &probe, true, NULL);
-        const struct block *block = leaf_block(&leaf, &probe, true);
-        const struct entry *entry;
-        while ((entry = block_nearest(block, &probe, true, false)) != NULL) {
-            if (entry_visible(entry, sequence, found))
-                return true;
-            probe = probe_of(entry_key(entry));
-        }
-        if (!leaf->low)
-            return false;
-        probe = (struct probe){ entry_key(leaf->low), leaf->prefix };
-    }
-}
-
-bool memory_table_seek(const struct memory_table *table, uint64_t sequence, struct bytes from,
-                       bool backward, struct memory_found *found)
-{
-    return backward ? seek_backward(table, sequence, probe_of(from), found)
-                    : seek_forward(table, sequence, probe_of(from), found);
-}
-
-/* Positions of a block's entries in order of their keys. */
-static unsigned block_sort(const struct block *block, uint8_t order[BLOCK_ENTRY_MAX])
-{
-    unsigned count = block_count(block);
-    for (unsigned i = 0; i < count; i++) {
-        struct probe probe = { entry_key(block->entries[i]), block->prefixes[i] };
-        unsigned at = i;
-        for (; at > 0 && compare(block->prefixes[order[at - 1]], block->entries[order[at - 1]],
-                                 &probe) > 0;
-             at--)
-            order[at] = order[at - 1];
-        order[at] = (uint8_t)i;
-    }
-    return count;
-}
-
-enum err memory_table_scan(const struct memory_table *table, memory_table_on_found *on_found,
-                           void *context)
-{
-    enum err err = OK;
-    for (const struct leaf *leaf = table->first; leaf && err == OK; leaf = leaf_next(leaf, 0)) {
-        const struct block *block = atomic_load_explicit(&leaf->block, memory_order_acquire);
-        uint8_t order[BLOCK_ENTRY_MAX];
-        unsigned count = block_sort(block, order);
-        struct memory_found found;
-        for (unsigned i = 0; i < count && err == OK; i++)
-            if (entry_visible(block->entries[order[i]], MEMORY_SEQUENCE_NEWEST, &found))
-                err = on_found(context, &found);
-    }
-    return err;
+    struct probe probe = probe_of(from);
+    walk->table = table;
+    walk->sequence = sequence;
+    walk->backward = backward;
+    walk_enter(walk, &probe);
+    return memory_walk_next(walk);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------- */
@@ -391,14 +410,6 @@ static unsigned random_height(struct memory_table *table)
     for (uint32_t bits = table->random; height < HEIGHT_MAX && (bits & 3) == 0; bits >>= 2)
         height++;
     return height;
-}
-
-static void block_add(struct block *block, uint64_t prefix, struct entry *entry)
-{
-    unsigned count = atomic_load_explicit(&block->count, memory_order_relaxed);
-    block->prefixes[count] = prefix;
-    block->entries[count] = entry;
-    atomic_store_explicit(&block->count, count + 1, memory_order_release);
 }
 
 /* Links a leaf whose block is filled and whose low key is set. */
@@ -422,25 +433,26 @@ static void leaf_link(struct memory_table *table, struct leaf *leaf, unsigned he
 /* Parts a full leaf, so that the probe finds room in the leaf it belongs to. Half and half; but keys
  * that only ascend get a leaf of their own behind the full one. */
 static enum err leaf_divide(struct memory_table *table, struct leaf *leaf,
-                            const struct probe *probe, struct entry *entry)
+                            const struct probe *probe, const struct entry *entry)
 {
     const struct block *full = atomic_load_explicit(&leaf->block, memory_order_relaxed);
-    uint8_t order[BLOCK_ENTRY_MAX];
-    unsigned count = block_sort(full, order);
-    bool ascending = compare(full->prefixes[order[count - 1]], full->entries[order[count - 1]],
-                             probe) < 0;
-    unsigned half = ascending ? count : count / 2;
+    uint64_t sorted = block_sorted(full);
+    bool ascending = block_bound(full, sorted, probe, false) == BLOCK_ENTRY_MAX;
     unsigned height = random_height(table);
     struct leaf *upper = leaf_take(table, height);
     struct block *lower = ascending ? NULL : block_take(table);
     if (!upper || (!ascending && !lower))
         return ERR_NOMEM;
-    struct block *upper_block = atomic_load_explicit(&upper->block, memory_order_relaxed);
-    for (unsigned i = 0; i < count && !ascending; i++)
-        block_add(i < half ? lower : upper_block, full->prefixes[order[i]],
-                  full->entries[order[i]]);
-    upper->prefix = ascending ? probe->prefix : full->prefixes[order[half]];
-    upper->low = ascending ? entry : full->entries[order[half]];
+    struct block *block = atomic_load_explicit(&upper->block, memory_order_relaxed);
+    for (int place = 0; place < BLOCK_ENTRY_MAX && !ascending; place++) {
+        unsigned i = sorted_at(sorted, place);
+        if (place < HALF)
+            block_add(lower, place, full->prefixes[i], full->entries[i]);
+        else
+            block_add(block, place - HALF, full->prefixes[i], full->entries[i]);
+    }
+    upper->prefix = ascending ? probe->prefix : block->prefixes[0];
+    upper->low = ascending ? entry : block->entries[0];
     leaf_link(table, upper, height);
     if (lower)
         atomic_store_explicit(&leaf->block, lower, memory_order_release);
@@ -463,7 +475,7 @@ static struct version *version_take(struct memory_table *table, uint64_t sequenc
     return version;
 }
 
-static enum err entry_insert(struct memory_table *table, struct leaf *leaf,
+static enum err entry_insert(struct memory_table *table, struct leaf *leaf, int place,
                              const struct probe *probe, const struct version *version)
 {
     struct entry *entry = arena_take(table, &table->content, sizeof *entry + probe->key.size);
@@ -474,14 +486,15 @@ static enum err entry_insert(struct memory_table *table, struct leaf *leaf,
     if (probe->key.size > 0)
         memcpy(entry->key, probe->key.data, probe->key.size);
     struct block *block = atomic_load_explicit(&leaf->block, memory_order_relaxed);
-    if (block_count(block) == BLOCK_ENTRY_MAX) {
+    if (sorted_count(block_sorted(block)) == BLOCK_ENTRY_MAX) {
         enum err err = leaf_divide(table, leaf, probe, entry);
         if (err != OK)
             return err;
         leaf = leaf_find(table, probe, false, NULL);
         block = atomic_load_explicit(&leaf->block, memory_order_relaxed);
+        place = block_bound(block, block_sorted(block), probe, false);
     }
-    block_add(block, probe->prefix, entry);
+    block_add(block, place, probe->prefix, entry);
     atomic_store_explicit(&table->keys, memory_table_keys(table) + 1, memory_order_relaxed);
     return OK;
 }
@@ -496,10 +509,11 @@ enum err memory_table_put(struct memory_table *table, uint64_t sequence, uint64_
         return ERR_NOMEM;
     struct probe probe = probe_of(key);
     struct leaf *leaf = leaf_find(table, &probe, false, NULL);
+    int place;
     struct entry *entry =
-        block_get(atomic_load_explicit(&leaf->block, memory_order_relaxed), &probe);
+        block_get(atomic_load_explicit(&leaf->block, memory_order_relaxed), &probe, &place);
     if (!entry)
-        return entry_insert(table, leaf, &probe, version);
+        return entry_insert(table, leaf, place, &probe, version);
     version->older = atomic_load_explicit(&entry->newest, memory_order_relaxed);
     atomic_store_explicit(&entry->newest, version, memory_order_release);
     return OK;

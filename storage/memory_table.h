@@ -2,12 +2,14 @@
  * readers.
  *
  *   skip list of leaves   each covers the keys from its low key up to the next leaf's
- *     -> block            up to 32 entries in order of arrival, with the first bytes of their keys
+ *     -> block            up to 15 entries in order of arrival, with the first bytes of their keys,
+ *                         and one 64-bit word that says how they are sorted (as in Masstree)
  *       -> entry          a key
  *         -> version      its newest value -> the one before -> ...
  *
  * A plain skip list of entries takes a cache miss for each of some twenty keys it compares; here the
- * list is so short that it stays in the cache, and a block is one piece.
+ * list is so short that it stays in the cache, and a block is one piece. One store of that word makes
+ * an entry visible in its place.
  *
  * Nothing is ever moved or freed while the table lives: a put of a known key hangs a new version in
  * front of the older ones, a full block is replaced by copies. Versions carry the sequence of the
@@ -44,14 +46,22 @@ struct memory_found {
 };
 bool memory_table_get(const struct memory_table *table, uint64_t sequence, struct bytes key,
                       struct memory_found *found);
-/* First key >= from, or last key < from when backward. */
-bool memory_table_seek(const struct memory_table *table, uint64_t sequence, struct bytes from,
-                       bool backward, struct memory_found *found);
-
-/* All keys in order, with their newest versions; stops at the first error and returns it. Only of a
- * table that is no longer written. */
-typedef enum err memory_table_on_found(void *context, const struct memory_found *found);
-enum err memory_table_scan(const struct memory_table *table, memory_table_on_found *on_found,
-                           void *context);
+/* A walk in key order over what `sequence` may see, tombstones included: from the first key >= from
+ * upwards, or from the last key < from downwards. `found` is where it stands. */
+struct memory_walk {
+    const struct memory_table *table;
+    uint64_t sequence;
+    bool backward;
+    struct memory_found found;
+    /* the table's */
+    struct leaf *leaf;
+    const struct block *block;
+    uint64_t sorted;
+    int at;
+};
+/* False: there is nothing, or nothing further. */
+bool memory_walk_begin(struct memory_walk *walk, const struct memory_table *table,
+                       uint64_t sequence, struct bytes from, bool backward);
+bool memory_walk_next(struct memory_walk *walk);
 
 #endif

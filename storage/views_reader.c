@@ -21,10 +21,11 @@ static enum err reader_checked(struct views_reader *reader, struct bytes key, st
     return err;
 }
 
-/* The store's key for a key of the view; in reader->key until the next one. */
+/* The store's key for a key of the view; in reader->key until the next one. One byte more than a key
+ * may have: scans go on from just above the last one. */
 static enum err reader_key(struct views_reader *reader, struct bytes key, struct bytes *full)
 {
-    if (key.size > VIEW_KEY_SIZE_MAX)
+    if (key.size > VIEW_KEY_SIZE_MAX + 1)
         return ERR_INVALID;
     buffer_clear(&reader->key);
     buffer_append(&reader->key, reader->prefix, reader->prefix_size);
@@ -77,50 +78,50 @@ static enum err seek_store(struct views_reader *reader, struct bytes from, bool 
     return err;
 }
 
-static enum err seek_memory(struct views_reader *reader, struct bytes from, bool backward,
-                            struct bytes *key, struct bytes *value)
-{
-    uint64_t group;
-    if (!reader->has_memory)
-        return ERR_END;
-    enum err err = memory_seek(&reader->pin, from, backward, key, value, &group);
-    if (err == OK)
-        reader_saw(reader, group);
-    return err;
-}
-
 /* Beyond a tombstone the scan goes on from its key: going up, from the least key above it. */
 static struct bytes beyond(struct bytes key, bool backward, uint8_t room[VIEW_KEY_SIZE_MAX + 1])
 {
     if (backward)
         return key;
-    memcpy(room, key.data, key.size);
+    if (key.size > 0)
+        memcpy(room, key.data, key.size);
     room[key.size] = 0;
     return bytes_of(room, key.size + 1);
 }
 
+static enum err seek_memory(struct views_reader *reader, struct bytes from, bool backward,
+                            const struct bytes *limit, struct bytes *key, struct bytes *value)
+{
+    uint64_t group;
+    if (!reader->has_memory)
+        return ERR_END;
+    enum err err = memory_seek(&reader->pin, from, backward, limit, key, value, &group);
+    reader_saw(reader, group);
+    return err;
+}
+
+/* The nearer one of store and memory; the memory's on a tie. Tombstones before the store's key hide
+ * nothing; one at the store's key hides it, and both scans go on from there. */
 static enum err reader_seek(void *context, struct bytes from, bool backward, struct bytes *key,
                             struct bytes *value)
 {
     struct views_reader *reader = context;
     uint8_t room[VIEW_KEY_SIZE_MAX + 1];
     for (;;) {
-        struct bytes stored = BYTES_NONE, stored_value = BYTES_NONE;
-        enum err in_memory = seek_memory(reader, from, backward, key, value);
-        enum err in_store = from.size > VIEW_KEY_SIZE_MAX
-                                ? ERR_END
-                                : seek_store(reader, from, backward, &stored, &stored_value);
+        struct bytes stored, stored_value, found = BYTES_NONE;
+        enum err in_store = seek_store(reader, from, backward, &stored, &stored_value);
         if (in_store != OK && in_store != ERR_END)
             return in_store;
-        if (in_store == OK) {
-            struct bytes own = bytes_of(stored.data + reader->prefix_size,
-                                        stored.size - reader->prefix_size);
-            int order = in_memory == OK ? bytes_compare(own, *key) : 0;
-            if (in_memory != OK || (backward ? order > 0 : order < 0)) {
-                *key = own;
-                *value = stored_value;
-                return reader_checked(reader, stored, value);
-            }
+        if (in_store == OK)
+            found = bytes_of(stored.data + reader->prefix_size,
+                             stored.size - reader->prefix_size);
+        enum err in_memory =
+            seek_memory(reader, from, backward, in_store == OK ? &found : NULL, key, value);
+        int order = in_store == OK && in_memory == OK ? bytes_compare(found, *key) : 0;
+        if (in_store == OK && (in_memory != OK || (backward ? order > 0 : order < 0))) {
+            *key = found;
+            *value = stored_value;
+            return reader_checked(reader, stored, value);
         }
         if (in_memory != OK || value->data)
             return in_memory;

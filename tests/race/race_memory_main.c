@@ -36,7 +36,7 @@ static void sum_up(bool backward)
     uint64_t group, sum = 0;
     unsigned count = 0;
     memory_pin(memory, &pin);
-    while (memory_seek(&pin, at, backward, &key, &value, &group) == OK) {
+    while (memory_seek(&pin, at, backward, NULL, &key, &value, &group) == OK) {
         sum += get_u32(value.data);
         count++;
         put_u32(from, get_u32(key.data));

@@ -35,13 +35,14 @@ static void expect(const struct memory_pin *pin, const char *key, const char *wa
     cr_assert_str_eq(found, wanted, "%s: %s", key, found);
 }
 
-/* All keys of a walk, tombstones in brackets. */
+/* All keys of a walk, tombstones in brackets: with the end of all keys as limit, each is found. */
 static void expect_walk(const struct memory_pin *pin, bool backward, const char *wanted)
 {
     char found[256] = "", from[64] = "";
     struct bytes at = backward ? bytes_of_string("\xff") : BYTES_NONE, key, value;
+    const struct bytes limit = backward ? bytes_of_string("\xff") : BYTES_NONE;
     uint64_t group;
-    while (memory_seek(pin, at, backward, &key, &value, &group) == OK) {
+    while (memory_seek(pin, at, backward, &limit, &key, &value, &group) == OK) {
         size_t used = strlen(found);
         snprintf(found + used, sizeof found - used, value.data ? "%.*s " : "[%.*s] ",
                  (int)key.size, (const char *)key.data);
@@ -50,6 +51,51 @@ static void expect_walk(const struct memory_pin *pin, bool backward, const char 
         at = bytes_of(from, key.size + (backward ? 0 : 1));
     }
     cr_assert_str_eq(found, wanted, "%s", found);
+}
+
+/* "key@newest group looked at", tombstones in brackets, "end@group". */
+static void expect_seek(const struct memory_pin *pin, const char *from, bool backward,
+                        const char *limit, const char *wanted)
+{
+    struct bytes key, value, bound = bytes_of_string(limit ? limit : "");
+    uint64_t group;
+    char found[64];
+    if (memory_seek(pin, bytes_of_string(from), backward, limit ? &bound : NULL, &key, &value,
+                    &group) != OK)
+        snprintf(found, sizeof found, "end@%d", (int)group);
+    else
+        snprintf(found, sizeof found, value.data ? "%.*s@%d" : "[%.*s]@%d", (int)key.size,
+                 (const char *)key.data, (int)group);
+    cr_assert_str_eq(found, wanted, "%s", found);
+}
+
+Test(memory, tombstones_are_passed_over_up_to_the_limit)
+{
+    struct memory *memory = memory_of_size(SIZE_MAX_DEFAULT);
+    struct memory_pin pin;
+    put(memory, 1, "a", "hidden by the newer table");
+    put(memory, 1, "f", "below");
+    put(memory, 1, "g", NULL);
+    cr_assert_eq(memory_freeze(memory, 1), OK);
+    put(memory, 2, "a", NULL);
+    put(memory, 3, "c", NULL);
+    put(memory, 2, "e", NULL);
+    put(memory, 2, "g", "above");
+    memory_publish(memory);
+    memory_pin(memory, &pin);
+    expect_seek(&pin, "", false, NULL, "f@3");
+    expect_seek(&pin, "", false, "b", "[c]@3");
+    expect_seek(&pin, "", false, "c", "[c]@3");
+    expect_seek(&pin, "", false, "d", "[e]@3");
+    expect_seek(&pin, "", false, "z", "f@3");
+    expect_seek(&pin, "d", false, "z", "f@2");
+    expect_seek(&pin, "g", true, NULL, "f@1");
+    expect_seek(&pin, "f", true, NULL, "end@3");
+    expect_seek(&pin, "f", true, "b", "[a]@3");
+    expect_seek(&pin, "f", true, "d", "[c]@3");
+    expect_seek(&pin, "h", false, NULL, "end@0");
+    memory_unpin(&pin);
+    memory_free(memory);
 }
 
 Test(memory, the_newest_value_and_the_group_that_wrote_it_are_found)
@@ -181,7 +227,11 @@ Test(memory, it_asks_for_a_flush_at_half_of_its_size_and_is_full_at_all_of_it)
     cr_assert_geq(memory_size(memory), 64 * 1024);
     memory_frozen_drop(memory);
     cr_assert_not(memory_is_full(memory));
-    cr_assert(memory_wants_freeze(memory));
+    for (; !memory_wants_freeze(memory); i++) {
+        snprintf(key, sizeof key, "%08d", i);
+        put(memory, 2, key, "value");
+    }
+    cr_assert_not(memory_is_full(memory));
     memory_free(memory);
 }
 
@@ -244,7 +294,7 @@ Test(memory, a_walk_of_many_random_keys_is_sorted_and_whole_in_both_directions)
         struct bytes key, value, previous = BYTES_NONE;
         uint64_t group;
         int count = 0;
-        while (memory_seek(&pin, at, backward, &key, &value, &group) == OK) {
+        while (memory_seek(&pin, at, backward, NULL, &key, &value, &group) == OK) {
             if (count++ > 0)
                 cr_assert_eq(bytes_compare(key, previous) > 0, !backward);
             previous = key;
