@@ -74,9 +74,9 @@ void link_close(struct link *link, const char *why)
     uv_close((uv_handle_t *)&link->timer, on_handle_closed);
 }
 
-void link_drop(struct link *link)
+void link_drop(struct link *link, const char *why)
 {
-    link_close(link, "dropped");
+    link_close(link, why);
 }
 
 /* ---- writing ---- */

@@ -102,7 +102,7 @@ size_t link_queue_size(const struct link *link);
 void link_pause(struct link *link, bool paused);
 /* Says «nothing more follows», lets what is queued leave, then closes; closed() follows. */
 void link_end(struct link *link);
-/* Closes at once; closed() follows. */
-void link_drop(struct link *link);
+/* Closes at once; closed() follows, with `why`, which is static. */
+void link_drop(struct link *link, const char *why);
 
 #endif

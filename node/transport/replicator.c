@@ -51,7 +51,7 @@ static void send_effect(struct replicator *replicator, const struct effect *effe
         break;
     case EFFECT_DROP:
         if ((session = session_find(replicator, effect->close.link)) != NULL)
-            link_drop(session->link);
+            link_drop(session->link, session->peer_said ? "closed by the peer" : "unreachable");
         break;
     case EFFECT_SEND_CHECKPOINT:
         if ((session = session_find(replicator, effect->send_checkpoint.link)) != NULL)
@@ -150,9 +150,8 @@ void replicator_step(struct replicator *replicator, struct event *event)
 
 /* ---- the links' events ---- */
 
-static void note_connected(struct replicator *replicator, struct peer_note *peer, bool connected)
+static void note_connected(struct peer_note *peer, bool connected)
 {
-    (void)replicator;
     peer->connected = connected;
     peer->since_ms = wall_ms();
     peer->connects += connected;
@@ -163,14 +162,14 @@ static void on_opened(void *context, struct link *link)
     struct replicator *replicator = context;
     struct peer_note *peer = status_peer(replicator, link_node(link));
     if (replicator->closing) {
-        link_drop(link);
+        link_drop(link, "stopping");
         return;
     }
     session_open(replicator, link);
     if (!session_of(link))
         return;
     if (peer) {
-        note_connected(replicator, peer, true);
+        note_connected(peer, true);
         log_event(LOG_EVENT_INFO, "link.opened", "peer", peer->node, "address", link_address(link),
                   "direction", link_is_outbound(link) ? "out" : "in", NULL);
     }
@@ -188,16 +187,21 @@ static void on_heard(void *context, struct link *link)
     replicator_step(context, &event);
 }
 
+#define PEER_SAID "the peer: "
+
+/* The peer's own words on why it closes. */
 static void note_close(struct replicator *replicator, struct link *link)
 {
     const struct message_close *close = &replicator->message->close;
     struct peer_note *peer = status_peer(replicator, link_node(link));
-    if (!peer || close->code == CLOSE_NORMAL || close->code == CLOSE_SHUTDOWN)
+    bool in_order = close->code == CLOSE_NORMAL || close->code == CLOSE_SHUTDOWN;
+    session_of(link)->peer_said = true;
+    if (!peer)
         return;
-    snprintf(peer->last_error, sizeof peer->last_error, "the peer: %.*s",
+    snprintf(peer->last_error, sizeof peer->last_error, PEER_SAID "%.*s",
              (int)(close->text.size < 80 ? close->text.size : 80), (const char *)close->text.data);
-    log_event(LOG_EVENT_WARNING, "link.closed_by_peer", "peer", peer->node, "reason",
-              peer->last_error, NULL);
+    log_event(in_order ? LOG_EVENT_INFO : LOG_EVENT_WARNING, "link.closed_by_peer", "peer",
+              peer->node, "reason", peer->last_error + sizeof PEER_SAID - 1, NULL);
 }
 
 static enum err on_message(void *context, struct link *link, struct bytes bytes)
@@ -239,19 +243,19 @@ static void on_closed(void *context, struct link *link, const char *why)
     struct replicator *replicator = context;
     struct session *session = session_of(link);
     struct peer_note *peer = status_peer(replicator, link_node(link));
-    if (session)
-        session_close(session, why);
     if (peer) {
         peer->bytes_sent += link_bytes_sent(link);
         peer->bytes_received += link_bytes_received(link);
-        if (!is_connected(replicator, peer->node))
-            note_connected(replicator, peer, false);
-        if (strcmp(why, "ended") != 0 && strncmp(peer->last_error, "the peer: ", 10) != 0)
+        if (strcmp(why, "ended") != 0 && !(session && session->peer_said))
             snprintf(peer->last_error, sizeof peer->last_error, "%s", why);
         log_event(LOG_EVENT_INFO, "link.closed", "peer", peer->node, "reason", why, "sent",
                   log_number((int64_t)link_bytes_sent(link)), "received",
                   log_number((int64_t)link_bytes_received(link)), NULL);
     }
+    if (session)
+        session_close(session);
+    if (peer && !is_connected(replicator, peer->node))
+        note_connected(peer, false);
     struct event event = { .type = EVENT_LINK_CLOSED, .link = { .link = link_id(link) } };
     replicator_step(replicator, &event);
 }
@@ -449,9 +453,11 @@ static void init_handles(struct replicator *replicator)
     uv_loop_t *loop = replicator->options.loop;
     uv_timer_init(loop, &replicator->tick);
     uv_timer_init(loop, &replicator->refresh);
+    uv_timer_init(loop, &replicator->fold);
     uv_async_init(loop, &replicator->wake, on_wake);
-    replicator->tick.data = replicator->refresh.data = replicator->wake.data = replicator;
-    replicator->handles = 3;
+    replicator->tick.data = replicator->refresh.data = replicator->fold.data =
+        replicator->wake.data = replicator;
+    replicator->handles = 4;
 }
 
 static enum err open_all(struct replicator *replicator, struct buffer *problem)
@@ -552,6 +558,7 @@ void replicator_release(struct replicator *replicator)
         return;
     uv_close((uv_handle_t *)&replicator->tick, on_handle_closed);
     uv_close((uv_handle_t *)&replicator->refresh, on_handle_closed);
+    uv_close((uv_handle_t *)&replicator->fold, on_handle_closed);
     uv_close((uv_handle_t *)&replicator->wake, on_handle_closed);
 }
 

@@ -15,6 +15,13 @@
 #define SESSION_INTAKES_MAX 512
 #define STATUS_REFRESH_MS 100
 #define OWN_LOG_MAX 16
+/* Folding what was followed costs as much as storing it. Little is folded within FOLD_TICK_MS; a
+ * catch-up goes first, and is folded when it pauses, or after FOLD_LIMIT_MS. */
+#define FOLD_TICK_MS  100
+#define FOLD_PAUSE_MS 300
+#define FOLD_LIMIT_MS 10000
+#define FOLD_AT_ONCE  1024 /* records since the last fold; above it is a catch-up */
+#define FOLD_NODE_MAX 64
 
 struct outgoing;
 
@@ -28,6 +35,7 @@ struct session {
     struct outgoing *first, **last;
     unsigned reads; /* on the pool; the session lives until they are back */
     bool dirty;     /* to be flushed at the end of the step */
+    bool peer_said; /* that it closes: the core then drops the link */
     struct session *dirty_next;
     bool reporting; /* `report` waits for the write queue to drain */
     struct event_records_sent report;
@@ -61,6 +69,12 @@ struct root_note {
     struct hash root;
 };
 
+/* Followed records of a node that are stored and that the views thread was not told of. */
+struct fold_due {
+    char node[NODE_NAME_SIZE_MAX + 1];
+    uint64_t records, since_ms, last_ms;
+};
+
 struct own_log {
     struct log_id log;
     uint64_t size;
@@ -79,7 +93,9 @@ struct replicator {
     size_t peer_count;
     const char *hubs[CORE_HUB_MAX];
     size_t hub_count;
-    uv_timer_t tick, refresh;
+    uv_timer_t tick, refresh, fold;
+    struct fold_due folds[FOLD_NODE_MAX];
+    size_t fold_count;
     uv_async_t wake;
     uint64_t tick_at_ms;
     unsigned under_way; /* jobs on the pool and intakes */
@@ -110,7 +126,7 @@ void replicator_release(struct replicator *replicator);
 struct session *session_find(struct replicator *replicator, uint64_t id);
 struct session *session_of(struct link *link);
 void session_open(struct replicator *replicator, struct link *link);
-void session_close(struct session *session, const char *why);
+void session_close(struct session *session);
 /* Effects. */
 void session_send(struct session *session, struct bytes message);
 void session_read(struct session *session, const struct effect *effect);
@@ -122,6 +138,7 @@ void session_flush_dirty(struct replicator *replicator);
 void lane_store(struct replicator *replicator, const struct effect *effect);
 /* Gives the core the answers that came back from the log thread. */
 void lane_answer(struct replicator *replicator);
+void fold_run(uv_timer_t *timer);
 
 /* ---- replicator_status.c ---- */
 void status_alarm(struct replicator *replicator, const struct effect_alarm *alarm);

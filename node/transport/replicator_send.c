@@ -40,7 +40,7 @@ void session_open(struct replicator *replicator, struct link *link)
 {
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
-        link_drop(link);
+        link_drop(link, err_text(ERR_NOMEM));
         return;
     }
     session->replicator = replicator;
@@ -102,9 +102,8 @@ static void session_release(struct session *session)
 }
 
 /* The transport is gone. */
-void session_close(struct session *session, const char *why)
+void session_close(struct session *session)
 {
-    (void)why;
     session->link = NULL;
     session->reporting = false;
     session_forget_outgoing(session);
@@ -155,7 +154,7 @@ static struct outgoing *session_add(struct session *session)
 {
     struct outgoing *outgoing = calloc(1, sizeof *outgoing);
     if (!outgoing) {
-        link_drop(session->link);
+        link_drop(session->link, err_text(ERR_NOMEM));
         return NULL;
     }
     outgoing->session = session;
@@ -315,7 +314,7 @@ void session_read(struct session *session, const struct effect *effect)
     if (uv_queue_work(session->replicator->options.loop, &outgoing->work, on_read_work,
                       on_read_done) != 0) {
         outgoing->ready = true;
-        link_drop(session->link);
+        link_drop(session->link, err_text(ERR_NOMEM));
         return;
     }
     session->reads++;

@@ -253,6 +253,20 @@ void status_refresh(uv_timer_t *timer)
     free(fresh);
 }
 
+/* The live log as the engine has it now: who has just been answered finds his record counted. */
+static void newest_live(struct replicator *replicator, struct replication_status *status)
+{
+    struct engine_status engine;
+    engine_status(replicator->options.engine, &engine);
+    for (size_t i = 0; i < status->log_count; i++) {
+        struct log_status *log = &status->logs[i];
+        if (log->live && log_id_equal(&log->id, &engine.live.log) && engine.live.size > log->size) {
+            log->size = engine.live.size;
+            log->root = engine.live.root;
+        }
+    }
+}
+
 void replicator_status(struct replicator *replicator, struct replication_status *status)
 {
     int64_t now_ms = wall_ms();
@@ -268,4 +282,5 @@ void replicator_status(struct replicator *replicator, struct replication_status 
         if (replicator->oldest_ms[i] > 0 && now_ms > replicator->oldest_ms[i])
             status->peers[i].lag_ms = now_ms - replicator->oldest_ms[i];
     pthread_mutex_unlock(&replicator->lock);
+    newest_live(replicator, status);
 }

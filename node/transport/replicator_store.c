@@ -27,6 +27,7 @@ struct intake {
     bool branch;
     bool verified;
     uint64_t size;
+    uint64_t records; /* of a package */
     int64_t time_s;     /* of a receipt */
     struct buffer note; /* a receipt's, to learn its time */
     struct replica_intake *content;
@@ -161,6 +162,7 @@ static enum err intake_open(struct intake *intake, const struct effect *effect,
         intake->node = effect->store_package.node;
         intake->branch = effect->store_package.branch;
         intake->size = effect->store_package.size;
+        intake->records = effect->store_package.message->count;
         return replica_open_package(replica, &effect->store_package, &intake->content);
     case EFFECT_STORE_RECEIPT:
         *log = &effect->store_receipt.log;
@@ -313,18 +315,56 @@ static void answer(struct intake *intake)
     replicator_step(intake->replicator, &event);
 }
 
-/* One call for a run of packages of one node. */
-static void fold_later(struct replicator *replicator, const struct intake *intake, char *node)
+/* ---- folding what was followed ---- */
+
+static bool fold_is_due(const struct fold_due *due, uint64_t now_ms)
 {
-    const char *name = intake ? intake->lane->log.node : "";
-    if (*node && strcmp(node, name) != 0)
+    return due->records < FOLD_AT_ONCE || now_ms - due->last_ms >= FOLD_PAUSE_MS ||
+           now_ms - due->since_ms >= FOLD_LIMIT_MS;
+}
+
+void fold_run(uv_timer_t *timer)
+{
+    struct replicator *replicator = timer->data;
+    uint64_t now_ms = replicator_now_ms();
+    size_t kept = 0;
+    for (size_t i = 0; i < replicator->fold_count; i++) {
+        struct fold_due *due = &replicator->folds[i];
+        if (fold_is_due(due, now_ms))
+            engine_fold(replicator->options.engine, due->node);
+        else
+            replicator->folds[kept++] = *due;
+    }
+    replicator->fold_count = kept;
+    if (kept == 0)
+        uv_timer_stop(timer);
+}
+
+/* What is forgotten when the process ends is found again at the next start. */
+static void fold_later(struct replicator *replicator, const char *node, uint64_t records)
+{
+    uint64_t now_ms = replicator_now_ms();
+    size_t i = 0;
+    while (i < replicator->fold_count && strcmp(replicator->folds[i].node, node) != 0)
+        i++;
+    if (i == FOLD_NODE_MAX) {
         engine_fold(replicator->options.engine, node);
-    memcpy(node, name, strlen(name) + 1);
+        return;
+    }
+    struct fold_due *due = &replicator->folds[i];
+    if (i == replicator->fold_count) {
+        replicator->fold_count++;
+        *due = (struct fold_due){ .since_ms = now_ms };
+        memcpy(due->node, node, strlen(node) + 1);
+    }
+    due->records += records;
+    due->last_ms = now_ms;
+    if (!replicator->closing && !uv_is_active((uv_handle_t *)&replicator->fold))
+        uv_timer_start(&replicator->fold, fold_run, FOLD_TICK_MS, FOLD_TICK_MS);
 }
 
 void lane_answer(struct replicator *replicator)
 {
-    char node[NODE_NAME_SIZE_MAX + 1] = "";
     pthread_mutex_lock(&replicator->lock);
     struct intake *intake = replicator->done_first;
     replicator->done_first = NULL;
@@ -338,7 +378,7 @@ void lane_answer(struct replicator *replicator)
         session_count(replicator, intake->link, -1);
         if (intake->type == EFFECT_STORE_PACKAGE && intake->result.err == OK && !intake->branch &&
             strcmp(lane->log.node, replicator->options.config->node) != 0)
-            fold_later(replicator, intake, node);
+            fold_later(replicator, lane->log.node, intake->records);
         lane->first = intake->next;
         if (!lane->first)
             lane->last = &lane->first;
@@ -347,5 +387,4 @@ void lane_answer(struct replicator *replicator)
         replicator->under_way--;
         intake = next;
     }
-    fold_later(replicator, NULL, node);
 }

@@ -332,7 +332,7 @@ Test(links, a_link_that_is_cut_is_told_apart_from_one_that_was_ended)
     struct world world;
     world_open(&world, 0);
     world_connect(&world);
-    link_drop(world.province.link);
+    link_drop(world.province.link, "dropped");
     WAIT_FOR(&world, world.hub.closed == 1 && world.province.closed == 1);
     cr_assert_str_eq(world.hub.why, "cut before its end");
     world_close(&world);
