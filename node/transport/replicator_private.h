@@ -16,12 +16,11 @@
 #define STATUS_REFRESH_MS 100
 #define OWN_LOG_MAX 16
 /* Folding what was followed costs as much as storing it. Little is folded within FOLD_TICK_MS; a
- * catch-up goes first, and is folded when it pauses, or after FOLD_LIMIT_MS. */
-#define FOLD_TICK_MS  100
-#define FOLD_PAUSE_MS 300
-#define FOLD_LIMIT_MS 10000
-#define FOLD_AT_ONCE  1024 /* records since the last fold; above it is a catch-up */
-#define FOLD_NODE_MAX 64
+ * catch-up goes first, and is folded when it has nearly arrived, or after FOLD_LIMIT_MS. */
+#define FOLD_TICK_MS     100
+#define FOLD_LIMIT_MS    10000
+#define FOLD_MISSING_MAX 1024 /* records that a peer offers and are not here; above: a catch-up */
+#define FOLD_NODE_MAX    64
 
 struct outgoing;
 
@@ -72,7 +71,7 @@ struct root_note {
 /* Followed records of a node that are stored and that the views thread was not told of. */
 struct fold_due {
     char node[NODE_NAME_SIZE_MAX + 1];
-    uint64_t records, since_ms, last_ms;
+    uint64_t since_ms;
 };
 
 struct own_log {

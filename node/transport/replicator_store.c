@@ -27,7 +27,6 @@ struct intake {
     bool branch;
     bool verified;
     uint64_t size;
-    uint64_t records; /* of a package */
     int64_t time_s;     /* of a receipt */
     struct buffer note; /* a receipt's, to learn its time */
     struct replica_intake *content;
@@ -162,7 +161,6 @@ static enum err intake_open(struct intake *intake, const struct effect *effect,
         intake->node = effect->store_package.node;
         intake->branch = effect->store_package.branch;
         intake->size = effect->store_package.size;
-        intake->records = effect->store_package.message->count;
         return replica_open_package(replica, &effect->store_package, &intake->content);
     case EFFECT_STORE_RECEIPT:
         *log = &effect->store_receipt.log;
@@ -317,10 +315,15 @@ static void answer(struct intake *intake)
 
 /* ---- folding what was followed ---- */
 
-static bool fold_is_due(const struct fold_due *due, uint64_t now_ms)
+static uint64_t missing_of(const struct replicator *replicator, const char *node)
 {
-    return due->records < FOLD_AT_ONCE || now_ms - due->last_ms >= FOLD_PAUSE_MS ||
-           now_ms - due->since_ms >= FOLD_LIMIT_MS;
+    struct core_peer_status status;
+    for (size_t i = 0; i < replicator->peer_count; i++)
+        if (strcmp(replicator->peers[i].node, node) == 0) {
+            core_peer_status(replicator->core, i, &status);
+            return status.missing;
+        }
+    return 0;
 }
 
 void fold_run(uv_timer_t *timer)
@@ -330,7 +333,8 @@ void fold_run(uv_timer_t *timer)
     size_t kept = 0;
     for (size_t i = 0; i < replicator->fold_count; i++) {
         struct fold_due *due = &replicator->folds[i];
-        if (fold_is_due(due, now_ms))
+        if (missing_of(replicator, due->node) < FOLD_MISSING_MAX ||
+            now_ms - due->since_ms >= FOLD_LIMIT_MS)
             engine_fold(replicator->options.engine, due->node);
         else
             replicator->folds[kept++] = *due;
@@ -341,9 +345,8 @@ void fold_run(uv_timer_t *timer)
 }
 
 /* What is forgotten when the process ends is found again at the next start. */
-static void fold_later(struct replicator *replicator, const char *node, uint64_t records)
+static void fold_later(struct replicator *replicator, const char *node)
 {
-    uint64_t now_ms = replicator_now_ms();
     size_t i = 0;
     while (i < replicator->fold_count && strcmp(replicator->folds[i].node, node) != 0)
         i++;
@@ -351,14 +354,11 @@ static void fold_later(struct replicator *replicator, const char *node, uint64_t
         engine_fold(replicator->options.engine, node);
         return;
     }
-    struct fold_due *due = &replicator->folds[i];
     if (i == replicator->fold_count) {
-        replicator->fold_count++;
-        *due = (struct fold_due){ .since_ms = now_ms };
+        struct fold_due *due = &replicator->folds[replicator->fold_count++];
+        *due = (struct fold_due){ .since_ms = replicator_now_ms() };
         memcpy(due->node, node, strlen(node) + 1);
     }
-    due->records += records;
-    due->last_ms = now_ms;
     if (!replicator->closing && !uv_is_active((uv_handle_t *)&replicator->fold))
         uv_timer_start(&replicator->fold, fold_run, FOLD_TICK_MS, FOLD_TICK_MS);
 }
@@ -378,7 +378,7 @@ void lane_answer(struct replicator *replicator)
         session_count(replicator, intake->link, -1);
         if (intake->type == EFFECT_STORE_PACKAGE && intake->result.err == OK && !intake->branch &&
             strcmp(lane->log.node, replicator->options.config->node) != 0)
-            fold_later(replicator, lane->log.node, intake->records);
+            fold_later(replicator, lane->log.node);
         lane->first = intake->next;
         if (!lane->first)
             lane->last = &lane->first;
