@@ -9,13 +9,21 @@
  * Every request is a different one: another citizen, phone, idempotency key. Their words come from a
  * pool made before the clock starts.
  *
- *   append [--count N | --sizes N,N...] [--callers 64] [--drivers 1] [--dir FOLDER] [--memory MB] */
+ *   append [--count N | --sizes N,N...] [--callers 64] [--drivers 1] [--dir FOLDER] [--memory MB]
+ *   append --config FILE [--count N] ...
+ *
+ * With --config the requests go into the stores of that node, which must not run, and stay there:
+ * so other benchmarks fill a province before its daemon starts. */
 #include "node/casework/fold.h"
 #include "node/casework/national_id.h"
 #include "node/casework/register.h"
 #include "node/casework/request_input.h"
 #include "node/casework/subject.h"
+#include "node/config.h"
+#include "node/keyring.h"
 #include "node/runtime/engine.h"
+#include "node/runtime/log.h"
+#include "tests/bench/measure.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CALLERS_MAX  4096
@@ -38,15 +46,8 @@
 struct settings {
     uint64_t sizes[SIZES_MAX];
     size_t size_count, callers, drivers, memory_size;
-    const char *dir;
+    const char *dir, *config;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- typed requests ---- */
 
@@ -385,23 +386,29 @@ static void on_failed(void *context, enum err err, const char *what)
     exit(1);
 }
 
-static enum err run_open(struct run *run, const struct settings *settings, const char *folder,
-                         const struct sign_key *key, struct fold_context *fold)
+/* Whose stores the requests go into. */
+struct target {
+    const char *folder, *node;
+    struct keyring keyring; /* of it only log, data and lookup */
+    size_t map_size, reserve_size, memory_size;
+};
+
+static enum err run_open(struct run *run, const struct target *target, struct fold_context *fold)
 {
     struct engine_options options = {
-        .path = folder,
-        .node = "ardabil",
+        .path = target->folder,
+        .node = target->node,
         .audience = "hub",
-        .log_key = key,
-        .rules = { .fold = fold_record, .context = fold },
-        .map_size = (size_t)1 << 30,
-        .reserve_size = 64 << 20,
-        .memory_size_max = settings->memory_size,
+        .log_key = &target->keyring.log,
+        .data_key = target->keyring.data,
+        .rules = { .fold = fold_record, .context = fold, .version = FOLD_VERSION },
+        .map_size = target->map_size,
+        .reserve_size = target->reserve_size,
+        .memory_size_max = target->memory_size,
         .queue_max = CALLERS_MAX,
         .group_max = 256,
         .on_failed = on_failed,
     };
-    memset(options.data_key.bytes, 5, sizeof(options.data_key.bytes));
     enum err err = engine_open(&run->engine, &options);
     return err == OK ? engine_start(run->engine, 0) : err;
 }
@@ -412,20 +419,24 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
-static bool run_in(const char *folder, uint64_t count, const struct settings *settings)
+static bool run_in(const struct target *target, uint64_t count, const struct settings *settings)
 {
-    uint8_t seed[KEY_SIZE] = { 3 };
-    struct sign_key key;
     struct run run = { .count = count };
-    uint32_t sync_us = bare_sync_us(folder);
-    sign_key_from_seed(&key, seed);
-    memset(run.lookup_key.bytes, 4, sizeof(run.lookup_key.bytes));
+    uint32_t sync_us = bare_sync_us(target->folder);
+    memcpy(run.lookup_key.bytes, target->keyring.lookup, sizeof(run.lookup_key.bytes));
     struct fold_context fold = { .lookup_key = run.lookup_key };
-    run.province = province_by_node(bytes_of_string("ardabil"));
+    run.province = province_by_node(bytes_of_string(target->node));
+    if (run.province == NULL) {
+        fprintf(stderr, "append: %s is no province\n", target->node);
+        return false;
+    }
     run.setting = (struct register_setting){ &run.lookup_key, run.province->number };
     run.latencies_us = calloc(count, sizeof(*run.latencies_us));
-    if (run.latencies_us == NULL || run_open(&run, settings, folder, &key, &fold) != OK)
+    enum err err = run.latencies_us != NULL ? run_open(&run, target, &fold) : ERR_NOMEM;
+    if (err != OK) {
+        fprintf(stderr, "append: %s: %s\n", target->folder, err_text(err));
         return false;
+    }
     int64_t from = now_ns();
     bool good = run_drivers(&run, settings);
     double seconds = (double)(now_ns() - from) / 1e9;
@@ -437,14 +448,50 @@ static bool run_in(const char *folder, uint64_t count, const struct settings *se
 
 static bool run_size(uint64_t count, const struct settings *settings)
 {
+    uint8_t seed[KEY_SIZE] = { 3 };
     char folder[4096];
+    struct target target = { .folder = folder,
+                             .node = "ardabil",
+                             .map_size = (size_t)1 << 30,
+                             .reserve_size = 64 << 20,
+                             .memory_size = settings->memory_size };
+    sign_key_from_seed(&target.keyring.log, seed);
+    memset(target.keyring.lookup, 4, sizeof(target.keyring.lookup));
+    memset(target.keyring.data.bytes, 5, sizeof(target.keyring.data.bytes));
     snprintf(folder, sizeof(folder), "%s/samad-append-XXXXXX", settings->dir);
     if (mkdtemp(folder) == NULL) {
         fprintf(stderr, "append: %s: %s\n", folder, strerror(errno));
         return false;
     }
-    bool good = run_in(folder, count, settings);
+    bool good = run_in(&target, count, settings);
     nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return good;
+}
+
+static bool run_config(const struct settings *settings)
+{
+    struct config *config = NULL;
+    struct buffer problem = { 0 };
+    struct target target = { 0 };
+    enum err err = config_load(&config, settings->config, &problem);
+    if (err == OK)
+        err = keyring_load(&target.keyring, config->keys, &problem);
+    if (err == OK && mkdir(config->data, 0700) != 0 && errno != EEXIST)
+        err = ERR_IO;
+    if (err == OK) {
+        target.folder = config->data;
+        target.node = config->node;
+        target.map_size = config->map_size;
+        target.reserve_size = config->reserve_size;
+        target.memory_size = config->memory_size;
+    } else {
+        fprintf(stderr, "append: %s: %s: %.*s\n", settings->config, err_text(err),
+                (int)problem.size, problem.data ? (const char *)problem.data : "");
+    }
+    bool good = err == OK && run_in(&target, settings->sizes[0], settings);
+    keyring_close(&target.keyring);
+    config_free(config);
+    buffer_close(&problem);
     return good;
 }
 
@@ -464,6 +511,7 @@ static bool read_arguments(struct settings *settings, int argc, char **argv)
         { "count", required_argument, NULL, 'n' },   { "sizes", required_argument, NULL, 'n' },
         { "callers", required_argument, NULL, 'c' }, { "drivers", required_argument, NULL, 't' },
         { "dir", required_argument, NULL, 'd' },     { "memory", required_argument, NULL, 'm' },
+        { "config", required_argument, NULL, 'f' },
         { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -475,6 +523,8 @@ static bool read_arguments(struct settings *settings, int argc, char **argv)
             settings->drivers = strtoul(optarg, NULL, 10);
         else if (option == 'd')
             settings->dir = optarg;
+        else if (option == 'f')
+            settings->config = optarg;
         else if (option == 'm')
             settings->memory_size = strtoul(optarg, NULL, 10) << 20;
         else
@@ -494,10 +544,14 @@ int main(int argc, char **argv)
                                  .dir = "/tmp" };
     if (!read_arguments(&settings, argc, argv)) {
         fprintf(stderr, "append [--count N | --sizes N,N...] [--callers 64] [--drivers 1] "
-                        "[--dir FOLDER] [--memory MB]\n");
+                        "[--dir FOLDER] [--memory MB]\n"
+                        "append --config FILE [--count N] [--callers 64] [--drivers 1]\n");
         return 2;
     }
     make_pool();
+    log_event_threshold(LOG_EVENT_WARNING);
+    if (settings.config != NULL)
+        return run_config(&settings) ? 0 : 1;
     bool good = true;
     for (size_t i = 0; i < settings.size_count; i++)
         good = settings.sizes[i] > 0 && run_size(settings.sizes[i], &settings) && good;
