@@ -7,6 +7,7 @@
 #include "node/keyring.h"
 #include "node/runtime/engine.h"
 #include "node/runtime/log.h"
+#include "node/runtime/verifier.h"
 #include "node/transport/replicator.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct site {
     struct fold_context fold;
     struct engine *engine;
     struct replicator *replicator; /* not touched by other threads before it is open */
+    struct verifier *verifier;
     struct api *api;
     uv_work_t start;
     uint32_t start_flags;
@@ -137,6 +139,25 @@ static void on_start_work(uv_work_t *work)
     site->start_err = engine_start(site->engine, site->start_flags);
 }
 
+static bool own_log_key(void *context, const struct log_id *id, struct sign_public *key)
+{
+    const struct site *site = context;
+    *key = site->keyring.log.public;
+    return strcmp(id->node, site->config->node) == 0;
+}
+
+static void start_verifier(struct site *site)
+{
+    struct verifier_options options = { .logs = engine_logs(site->engine),
+                                        .folder = site->config->data,
+                                        .rate = site->config->verify_rate,
+                                        .key = own_log_key,
+                                        .context = site };
+    enum err err = verifier_start(&site->verifier, &options);
+    if (err != OK)
+        log_event(LOG_EVENT_WARNING, "verify.not_started", "error", err_name(err), NULL);
+}
+
 static void on_start_done(uv_work_t *work, int status)
 {
     struct site *site = work->data;
@@ -147,6 +168,7 @@ static void on_start_done(uv_work_t *work, int status)
         return;
     if (site->config->role == ROLE_HUB)
         directory_update(site->engine, site->config);
+    start_verifier(site);
     if (site->api)
         api_set_ready(site->api, true);
     log_event(LOG_EVENT_INFO, "node.ready", "node", site->config->node, NULL);
@@ -187,6 +209,30 @@ static enum err open_replicator(struct site *site, struct buffer *problem)
     return err;
 }
 
+static void add_alarm(struct replication_status *status, const struct site *site, const char *kind,
+                      int64_t since_ms, const char *detail)
+{
+    if (status->alarm_count == STATUS_ALARM_MAX)
+        return;
+    struct alarm_status *alarm = &status->alarms[status->alarm_count++];
+    *alarm = (struct alarm_status){ .since_ms = since_ms };
+    snprintf(alarm->kind, sizeof alarm->kind, "%s", kind);
+    snprintf(alarm->subject, sizeof alarm->subject, "%s", site->config->node);
+    snprintf(alarm->detail, sizeof alarm->detail, "%s", detail);
+}
+
+static void add_corrupt_alarm(struct site *site, struct replication_status *status)
+{
+    struct verifier_status verifier;
+    char detail[128];
+    verifier_status(site->verifier, &verifier);
+    if (verifier.failures == 0)
+        return;
+    snprintf(detail, sizeof detail, "%llu faults in the log store; the event log names each",
+             (unsigned long long)verifier.failures);
+    add_alarm(status, site, "corrupt", 0, detail);
+}
+
 /* A full disk is a state, not an event: its alarm stands as long as the state does. */
 static void add_disk_alarm(struct site *site, struct replication_status *status)
 {
@@ -198,14 +244,8 @@ static void add_disk_alarm(struct site *site, struct replication_status *status)
     }
     if (site->disk_full_since_ms == 0)
         site->disk_full_since_ms = (int64_t)time(NULL) * 1000;
-    if (status->alarm_count == STATUS_ALARM_MAX)
-        return;
-    struct alarm_status *alarm = &status->alarms[status->alarm_count++];
-    *alarm = (struct alarm_status){ .since_ms = site->disk_full_since_ms };
-    snprintf(alarm->kind, sizeof alarm->kind, "disk");
-    snprintf(alarm->subject, sizeof alarm->subject, "%s", site->config->node);
-    snprintf(alarm->detail, sizeof alarm->detail,
-             "new requests are refused: only the reserve is left; free space on the data disk");
+    add_alarm(status, site, "disk", site->disk_full_since_ms,
+              "new requests are refused: only the reserve is left; free space on the data disk");
 }
 
 static void replication_status_of(void *context, struct replication_status *status)
@@ -213,6 +253,7 @@ static void replication_status_of(void *context, struct replication_status *stat
     struct site *site = context;
     replicator_status(site->replicator, status);
     add_disk_alarm(site, status);
+    add_corrupt_alarm(site, status);
 }
 
 static enum err open_api(struct site *site, struct buffer *problem)
@@ -347,6 +388,7 @@ void site_stop(struct site *site)
 
 void site_close(struct site *site)
 {
+    verifier_stop(site->verifier);
     if (site->engine)
         engine_stop(site->engine);
     if (site->tokens)
