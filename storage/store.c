@@ -14,7 +14,6 @@
 
 #define STORE_READER_MAX 512
 #define STORE_MODE 0600
-#define STORE_FOLDER_MODE 0700
 #define STORE_MAP_STEP ((size_t)1 << 20)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -83,38 +82,12 @@ static enum err store_fail(struct store_txn *txn, const char *what, int code)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-/* 0.9.26 to 0.9.31 can lose the writer's lock when its holder dies. */
-static bool library_is_usable(void)
-{
-    int major, minor, patch;
-    mdb_version(&major, &minor, &patch);
-    return major == 0 && minor == 9 && (patch < 26 || patch > 31);
-}
-
-static enum err folder_sync(const char *path)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return ERR_IO;
-    int failed = fsync(folder);
-    close(folder);
-    return failed ? ERR_IO : OK;
-}
-
-#define STORE_NAME_SIZE 4096
-
-static enum err name_in(char out[STORE_NAME_SIZE], const char *folder, const char *name)
-{
-    int size = snprintf(out, STORE_NAME_SIZE, "%s/%s", folder, name);
-    return size > 0 && size < STORE_NAME_SIZE ? OK : ERR_INVALID;
-}
-
 static size_t map_size_for(const struct store_options *options)
 {
     char file[STORE_NAME_SIZE];
     struct stat status;
     size_t size = options->map_size;
-    if (name_in(file, options->path, "data.mdb") == OK && stat(file, &status) == 0 && (size_t)status.st_size > size)
+    if (store_name_in(file, options->path, "data.mdb") == OK && stat(file, &status) == 0 && (size_t)status.st_size > size)
         size = (size_t)status.st_size;
     return (size + STORE_MAP_STEP - 1) / STORE_MAP_STEP * STORE_MAP_STEP;
 }
@@ -199,8 +172,18 @@ static enum err store_size_map(struct store *store)
     return OK;
 }
 
-static enum err store_open_existing(struct store **out, const struct store_options *options)
+/* 0.9.26 to 0.9.31 can lose the writer's lock when its holder dies. */
+static bool library_is_usable(void)
 {
+    int major, minor, patch;
+    mdb_version(&major, &minor, &patch);
+    return major == 0 && minor == 9 && (patch < 26 || patch > 31);
+}
+
+enum err store_open_existing(struct store **out, const struct store_options *options)
+{
+    if (!library_is_usable())
+        return ERR_VERSION;
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return ERR_NOMEM;
@@ -222,61 +205,6 @@ static enum err store_open_existing(struct store **out, const struct store_optio
         store_extend(store); /* lack of room is a state, not a failure to open */
     *out = store;
     return OK;
-}
-
-static void folder_discard(const char *path)
-{
-    char name[STORE_NAME_SIZE];
-    static const char *const files[] = { "data.mdb", "lock.mdb" };
-    for (size_t i = 0; i < 2; i++)
-        if (name_in(name, path, files[i]) == OK)
-            unlink(name);
-    rmdir(path);
-}
-
-/* Made aside and moved into place whole, so that a creation that was interrupted is begun again
- * instead of leaving a file that cannot be told from a damaged one. */
-static enum err store_create(const struct store_options *options, const char *file)
-{
-    char aside[STORE_NAME_SIZE], made[STORE_NAME_SIZE];
-    struct store_options inner = *options;
-    struct store *store;
-    inner.path = aside;
-    inner.reserve_size = 0;
-    if (mkdir(options->path, STORE_FOLDER_MODE) != 0 && errno != EEXIST)
-        return errno == ENOENT ? ERR_NOT_FOUND : err_of_lmdb(errno);
-    enum err err = name_in(aside, options->path, "new");
-    if (err == OK)
-        err = name_in(made, aside, "data.mdb");
-    if (err != OK)
-        return err;
-    folder_discard(aside);
-    if (mkdir(aside, STORE_FOLDER_MODE) != 0)
-        return err_of_lmdb(errno);
-    err = store_open_existing(&store, &inner);
-    if (err == OK) {
-        store_close(store);
-        if (rename(made, file) != 0)
-            err = err_of_lmdb(errno);
-    }
-    folder_discard(aside);
-    return err == OK ? folder_sync(options->path) : err;
-}
-
-enum err store_open(struct store **out, const struct store_options *options)
-{
-    char file[STORE_NAME_SIZE];
-    require(options->table_count <= STORE_TABLE_MAX);
-    *out = NULL;
-    if (!library_is_usable())
-        return ERR_VERSION;
-    enum err err = name_in(file, options->path, "data.mdb");
-    if (err == OK && access(file, F_OK) != 0) {
-        if (options->read_only || options->must_exist)
-            return ERR_NOT_FOUND;
-        err = store_create(options, file);
-    }
-    return err == OK ? store_open_existing(out, options) : err;
 }
 
 void store_close(struct store *store)
@@ -686,12 +614,13 @@ void store_check_readers(struct store *store)
 
 enum err store_copy(struct store *store, const char *path)
 {
-    if (mkdir(path, STORE_FOLDER_MODE) != 0 && errno != EEXIST)
-        return err_of_lmdb(errno);
+    enum err err = store_folder_make(path);
+    if (err != OK)
+        return err;
     int code = mdb_env_copy2(store->env, path, MDB_CP_COMPACT);
     if (code == EEXIST)
         return ERR_EXISTS;
     if (code != 0)
         return err_of_lmdb(code); /* of the destination: the store itself is well */
-    return folder_sync(path);
+    return store_folder_sync(path);
 }

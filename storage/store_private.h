@@ -1,4 +1,5 @@
-/* What store.c (LMDB) and store_space.c (the file and its disk) share. Nobody else includes it. */
+/* What store.c (LMDB), store_open.c (how a store comes into being) and store_space.c (the file and
+ * its disk) share. Nobody else includes it. */
 #ifndef STORAGE_STORE_PRIVATE_H
 #define STORAGE_STORE_PRIVATE_H
 
@@ -10,6 +11,7 @@
 #define STORE_TABLE_MAX 32
 #define STORE_IDLE_READER_MAX 32
 #define STORE_FAILURE_SIZE 256
+#define STORE_NAME_SIZE 4096
 
 struct MDB_env;
 
@@ -47,6 +49,14 @@ struct store {
     } charge;
     uint64_t room_pages; /* allocated ahead of use when it began */
 };
+
+/* Opens what is there, or makes it in the folder. */
+enum err store_open_existing(struct store **out, const struct store_options *options);
+/* Terminated "<folder>/<name>"; ERR_INVALID when it is too long. */
+enum err store_name_in(char out[STORE_NAME_SIZE], const char *folder, const char *name);
+enum err store_folder_make(const char *path);
+/* Makes names in a folder durable. */
+enum err store_folder_sync(const char *path);
 
 /* Bytes up to the last page that the newest commit uses. */
 uint64_t store_used_size(struct store *store);
