@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#define BATCH_FORMAT 1
-#define BATCH_HEAD_SIZE 16
+#define BATCH_FORMAT       1
+#define BATCH_HEAD_SIZE    16
 #define BATCH_LENGTHS_SIZE 12 /* of one record */
-#define BATCH_ABSENT UINT32_C(0xffffffff)
+#define BATCH_ABSENT       UINT32_C(0xffffffff)
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -263,7 +263,8 @@ enum err batch_without_person(const struct batch_view *view, struct bytes value,
         return ERR_NOT_FOUND;
     size_t before = (size_t)(sealed.person.data - value.data);
     size_t after = before + sealed.person.size;
-    size_t length_at = (size_t)(view->lengths - value.data) + (size_t)index * BATCH_LENGTHS_SIZE + 8;
+    size_t length_at =
+        (size_t)(view->lengths - value.data) + (size_t)index * BATCH_LENGTHS_SIZE + 8;
     size_t start = out->size;
     buffer_append(out, value.data, before);
     buffer_append(out, value.data + after, value.size - after);

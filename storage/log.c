@@ -211,8 +211,8 @@ enum err log_row_get(struct store_txn *txn, uint32_t number, struct log_row *row
     row->branch = flags & ROW_BRANCH;
     if (format > ROW_FORMAT)
         return ERR_VERSION;
-    if (format != ROW_FORMAT || (flags & ~(ROW_FROZEN | ROW_BRANCH)) || reader.err != OK || reader.rest.size > 0 ||
-        log_id_from_origin(&row->id, origin) != OK)
+    if (format != ROW_FORMAT || (flags & ~(ROW_FROZEN | ROW_BRANCH)) || reader.err != OK ||
+        reader.rest.size > 0 || log_id_from_origin(&row->id, origin) != OK)
         return ERR_CORRUPT;
     return OK;
 }
@@ -381,8 +381,8 @@ enum err log_append(struct log_store *logs, struct store_txn *txn, uint32_t numb
         return ERR_GAP;
     require(batch->frontier.size == batch->first + batch->count);
     struct log_key key = log_key_position(number, batch->first);
-    uint8_t *room = store_reserve(txn, LOG_BATCHES, log_key_bytes(&key),
-                                  batch_size(batch, note.size), true);
+    uint8_t *room =
+        store_reserve(txn, LOG_BATCHES, log_key_bytes(&key), batch_size(batch, note.size), true);
     if (!room)
         return txn->err;
     batch_write(batch, note, room);

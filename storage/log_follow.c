@@ -54,8 +54,7 @@ static void receipt_write(struct store_txn *txn, uint32_t number, const char *hu
                           struct bytes receipt)
 {
     struct log_key key = log_key_hub(number, hub);
-    uint8_t *room =
-        store_reserve(txn, LOG_RECEIPTS, log_key_bytes(&key), 8 + receipt.size, false);
+    uint8_t *room = store_reserve(txn, LOG_RECEIPTS, log_key_bytes(&key), 8 + receipt.size, false);
     if (!room)
         return;
     put_u64(room, size);

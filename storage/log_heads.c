@@ -68,7 +68,8 @@ static enum err tips_collect(struct log_store *logs, struct store_txn *txn, cons
         if (err != OK)
             return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
         tips[number] = (struct tip){ .id = state.id, .size = state.size };
-        tips[number].considered = state.size > 0 && !state.branch && id_is_of(&state.id, node, audience);
+        tips[number].considered =
+            state.size > 0 && !state.branch && id_is_of(&state.id, node, audience);
     }
     return OK;
 }
@@ -77,8 +78,7 @@ static enum err tips_cover(struct log_store *logs, struct store_txn *txn, struct
                            uint32_t count, uint32_t number, struct log_head *parents)
 {
     size_t parent_count;
-    enum err err =
-        log_parents(logs, txn, number, parents, INCARNATION_PARENT_MAX, &parent_count);
+    enum err err = log_parents(logs, txn, number, parents, INCARNATION_PARENT_MAX, &parent_count);
     for (size_t i = 0; err == OK && i < parent_count; i++) {
         uint32_t parent;
         err = log_find(logs, txn, &parents[i].log, &parent);

@@ -115,9 +115,9 @@ static uint8_t *record_copy_out(struct buffer *scratch, const struct record *sea
     return room + plain_size;
 }
 
-enum err log_read(struct log_store *logs, struct store_txn *txn, uint32_t number,
-                  uint64_t position, struct buffer *scratch, struct record *record,
-                  struct record_header *header, struct hash *leaf)
+enum err log_read(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t position,
+                  struct buffer *scratch, struct record *record, struct record_header *header,
+                  struct hash *leaf)
 {
     struct log_row row;
     struct log_batch batch;
@@ -228,8 +228,8 @@ enum err log_erase_person(struct log_store *logs, struct store_txn *txn, uint32_
     store_cursor_close(&cursor);
     if (err != OK)
         return err;
-    err = batch_without_person(&batch.view, batch.value, (uint32_t)(position - batch.first),
-                               &value);
+    err =
+        batch_without_person(&batch.view, batch.value, (uint32_t)(position - batch.first), &value);
     if (err == OK) {
         struct log_key key = log_key_position(number, batch.first);
         store_put(txn, LOG_BATCHES, log_key_bytes(&key), buffer_bytes(&value));

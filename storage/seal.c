@@ -20,8 +20,7 @@ enum err seal_open(const struct seal_key *key, const struct hash *leaf, struct b
 {
     if (sealed.size < SEAL_OVERHEAD)
         return ERR_CORRUPT;
-    int failed = crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data,
-                                                            sealed.size, leaf->bytes, HASH_SIZE,
-                                                            leaf->bytes, key->bytes);
+    int failed = crypto_aead_xchacha20poly1305_ietf_decrypt(
+        out, NULL, NULL, sealed.data, sealed.size, leaf->bytes, HASH_SIZE, leaf->bytes, key->bytes);
     return failed ? ERR_CORRUPT : OK;
 }

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define STORE_READER_MAX 512
-#define STORE_MODE 0600
-#define STORE_MAP_STEP ((size_t)1 << 20)
+#define STORE_MODE       0600
+#define STORE_MAP_STEP   ((size_t)1 << 20)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -87,7 +87,8 @@ static size_t map_size_for(const struct store_options *options)
     char file[STORE_NAME_SIZE];
     struct stat status;
     size_t size = options->map_size;
-    if (store_name_in(file, options->path, "data.mdb") == OK && stat(file, &status) == 0 && (size_t)status.st_size > size)
+    if (store_name_in(file, options->path, "data.mdb") == OK && stat(file, &status) == 0 &&
+        (size_t)status.st_size > size)
         size = (size_t)status.st_size;
     return (size + STORE_MAP_STEP - 1) / STORE_MAP_STEP * STORE_MAP_STEP;
 }
@@ -558,8 +559,7 @@ enum err store_cursor_next(struct store_cursor *cursor, struct bytes *key, struc
     return cursor_move(cursor, MDB_NEXT, BYTES_NONE, key, value);
 }
 
-enum err store_cursor_previous(struct store_cursor *cursor, struct bytes *key,
-                               struct bytes *value)
+enum err store_cursor_previous(struct store_cursor *cursor, struct bytes *key, struct bytes *value)
 {
     return cursor_move(cursor, MDB_PREV, BYTES_NONE, key, value);
 }

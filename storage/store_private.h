@@ -8,10 +8,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define STORE_TABLE_MAX 32
+#define STORE_TABLE_MAX       32
 #define STORE_IDLE_READER_MAX 32
-#define STORE_FAILURE_SIZE 256
-#define STORE_NAME_SIZE 4096
+#define STORE_FAILURE_SIZE    256
+#define STORE_NAME_SIZE       4096
 
 struct MDB_env;
 

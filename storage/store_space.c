@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define EXTEND_STEP_SIZE ((uint64_t)8 << 20)
+#define EXTEND_STEP_SIZE     ((uint64_t)8 << 20)
 #define EXTEND_STEP_SIZE_MIN ((uint64_t)64 << 10)
-#define CHARGE_PAGES_FIXED 64 /* roots, branches, the list of free pages */
+#define CHARGE_PAGES_FIXED   64 /* roots, branches, the list of free pages */
 
 uint64_t store_charge_pages(const struct store *store, const struct store_charge *charge,
                             uint64_t leaf_pages, uint64_t branch_pages)

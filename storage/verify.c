@@ -6,15 +6,14 @@
 const char *verify_fault_name(enum verify_fault fault)
 {
     static const char *const names[] = {
-        [VERIFY_RECORD] = "record",     [VERIFY_PERSON] = "person", [VERIFY_LEAF] = "leaf hash",
-        [VERIFY_BATCH] = "batch",       [VERIFY_FRONTIER] = "frontier", [VERIFY_TREE] = "tree",
-        [VERIFY_NOTE] = "checkpoint",   [VERIFY_MISSING] = "missing", [VERIFY_STATE] = "state",
+        [VERIFY_RECORD] = "record",   [VERIFY_PERSON] = "person",     [VERIFY_LEAF] = "leaf hash",
+        [VERIFY_BATCH] = "batch",     [VERIFY_FRONTIER] = "frontier", [VERIFY_TREE] = "tree",
+        [VERIFY_NOTE] = "checkpoint", [VERIFY_MISSING] = "missing",   [VERIFY_STATE] = "state",
     };
     return fault >= VERIFY_RECORD && fault <= VERIFY_STATE ? names[fault] : "unknown";
 }
 
-enum err verify_open(struct verify *verify, struct log_store *logs, verify_key *key,
-                     void *context)
+enum err verify_open(struct verify *verify, struct log_store *logs, verify_key *key, void *context)
 {
     memset(verify, 0, sizeof *verify);
     verify->logs = logs;
@@ -47,8 +46,8 @@ static bool list_has_room(struct verify_report *report)
     return list != NULL;
 }
 
-void verify_fail(struct verify *verify, uint32_t number, enum verify_fault fault,
-                 uint64_t position, uint64_t count)
+void verify_fail(struct verify *verify, uint32_t number, enum verify_fault fault, uint64_t position,
+                 uint64_t count)
 {
     struct verify_report *report = &verify->report;
     report->failures++;
@@ -333,8 +332,11 @@ enum err verify_load(struct verify *verify, struct bytes saved)
     load_all(verify, &reader);
     if (reader.err == OK && reader.rest.size == 0)
         return OK;
-    struct verify fresh = { .logs = verify->logs, .key = verify->key, .context = verify->context,
-                            .frontier_known = true, .leaves = verify->leaves,
+    struct verify fresh = { .logs = verify->logs,
+                            .key = verify->key,
+                            .context = verify->context,
+                            .frontier_known = true,
+                            .leaves = verify->leaves,
                             .person = verify->person };
     free(verify->report.list);
     *verify = fresh;

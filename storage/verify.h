@@ -68,8 +68,7 @@ struct verify {
     struct buffer person;
 };
 
-enum err verify_open(struct verify *verify, struct log_store *logs, verify_key *key,
-                     void *context);
+enum err verify_open(struct verify *verify, struct log_store *logs, verify_key *key, void *context);
 void verify_close(struct verify *verify);
 
 /* Checks the last batch of every log. OK also when there are failures: see report.failures.
@@ -77,7 +76,8 @@ void verify_close(struct verify *verify);
 enum err verify_tail(struct verify *verify, struct store_txn *txn);
 
 /* Goes on with whole batches until `byte_budget` is used up (one batch at least). OK: call again,
- * with a new transaction; ERR_END: every record of every log in this snapshot has been looked at. */
+ * with a new transaction; ERR_END: every record of every log in this snapshot has been looked at.
+ */
 enum err verify_step(struct verify *verify, struct store_txn *txn, size_t byte_budget);
 
 /* The cursor and the report as bytes, to be kept where the caller likes. */

@@ -16,8 +16,8 @@ static void nodes_collect(void *context, unsigned level, uint64_t index, const s
             (struct batch_node){ .level = level, .index = index, .hash = *hash };
 }
 
-static void frontier_extend(struct merkle_frontier *frontier, const uint8_t *leaves,
-                            uint64_t count, struct nodes *nodes)
+static void frontier_extend(struct merkle_frontier *frontier, const uint8_t *leaves, uint64_t count,
+                            struct nodes *nodes)
 {
     for (uint64_t i = 0; i < count; i++) {
         struct hash leaf;
@@ -34,8 +34,8 @@ static bool frontier_equal(const struct merkle_frontier *a, const struct merkle_
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-static enum err check_record(struct verify_log *log, uint64_t position,
-                             const struct record *sealed, const struct hash *leaf)
+static enum err check_record(struct verify_log *log, uint64_t position, const struct record *sealed,
+                             const struct hash *leaf)
 {
     struct verify *verify = log->verify;
     struct record open;
@@ -49,7 +49,8 @@ static enum err check_record(struct verify_log *log, uint64_t position,
                                     &open, &header);
     if (err == OK || err == ERR_VERSION)
         return OK; /* of a record of a newer program the leaf hash is all that can be checked */
-    err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, NULL, &open, &header);
+    err =
+        log_record_check(verify->logs, &log->row.id, position, sealed, leaf, NULL, &open, &header);
     verify_fail(verify, log->number, err == OK ? VERIFY_PERSON : VERIFY_RECORD, position, 1);
     return OK;
 }
@@ -246,8 +247,7 @@ enum err verify_batch(struct verify_log *log, const struct log_batch *batch,
     if (batch_frontier(&batch->view, log_batch_end(batch), &stored) != OK) {
         stored.size = UINT64_MAX; /* equal to none */
         if (!known)
-            verify_fail(log->verify, log->number, VERIFY_FRONTIER, batch->first,
-                        batch->view.count);
+            verify_fail(log->verify, log->number, VERIFY_FRONTIER, batch->first, batch->view.count);
     }
     if (!known) {
         if (!agree)

@@ -13,8 +13,8 @@ struct verify_log {
     struct log_row row;
 };
 
-void verify_fail(struct verify *verify, uint32_t number, enum verify_fault fault,
-                 uint64_t position, uint64_t count);
+void verify_fail(struct verify *verify, uint32_t number, enum verify_fault fault, uint64_t position,
+                 uint64_t count);
 /* Reads the row and checks the name. ERR_CORRUPT (reported) when the log cannot be looked at. */
 enum err verify_log_begin(struct verify *verify, struct store_txn *txn, uint32_t number,
                           struct verify_log *log);

@@ -13,9 +13,9 @@
 #include <time.h>
 
 #define LOG_COUNT_MAX 31
-#define HEADER_FILL 40
-#define FACTS_SIZE 180
-#define PERSON_SIZE 270
+#define HEADER_FILL   40
+#define FACTS_SIZE    180
+#define PERSON_SIZE   270
 
 struct bench {
     struct log_store *logs;
@@ -79,8 +79,11 @@ static void commit_group(struct bench *bench, uint32_t index, uint32_t count)
 
 static void bench_open(struct bench *bench, const char *folder, uint32_t log_count, size_t reserve)
 {
-    struct log_store_options options = { .path = folder, .node = "bench", .create = true,
-                                         .map_size = (size_t)1 << 30, .reserve_size = reserve };
+    struct log_store_options options = { .path = folder,
+                                         .node = "bench",
+                                         .create = true,
+                                         .map_size = (size_t)1 << 30,
+                                         .reserve_size = reserve };
     uint8_t seed[KEY_SIZE] = { 1 }, incarnation[INCARNATION_SIZE] = { 0 };
     memset(bench, 0, sizeof *bench);
     memset(bench->facts, 'f', sizeof bench->facts);

@@ -55,8 +55,9 @@ static enum err commit_group(struct log_store *logs, uint32_t count, uint64_t *s
 int main(int argc, char **argv)
 {
     static const uint32_t groups[GROUP_COUNT] = { 1, 3, 20, 2, 40, 1 };
-    struct log_store_options options = { .node = "ardabil", .map_size = 8 << 20,
-                                         .reserve_size = 256 << 10, .create = true };
+    struct log_store_options options = {
+        .node = "ardabil", .map_size = 8 << 20, .reserve_size = 256 << 10, .create = true
+    };
     struct log_store *logs;
     if (argc != 2)
         return 2;

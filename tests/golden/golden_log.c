@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SEED 111
-#define OWN_KEY 1
-#define OTHER_KEY 2
-#define HUB_KEY 3
+#define SEED           111
+#define OWN_KEY        1
+#define OTHER_KEY      2
+#define HUB_KEY        3
 #define RECEIPT_TIME_S 1700000000
 
 struct seal_key golden_data_key(void)
@@ -86,7 +86,9 @@ static void add_special(struct maker *maker, uint32_t number, const struct log_i
     struct batch_builder batch;
     struct sample sample;
     struct buffer facts = { 0 };
-    struct erase_facts erase = { .occurred_at_ms = 1700000100000, .log = *id, .position = 4,
+    struct erase_facts erase = { .occurred_at_ms = 1700000100000,
+                                 .log = *id,
+                                 .position = 4,
                                  .reason = bytes_of_string("asked by the citizen") };
     require(erase_facts_encode(&facts, &erase) == OK);
     batch_start(maker, number, &batch);
@@ -121,10 +123,10 @@ static void put_receipt(struct maker *maker, uint32_t number, const char *hub, b
     struct sign_key key = sample_key(HUB_KEY);
     receipt_key_name(name, hub);
     require(receipt_sign(&receipt, note, bytes_of_string(name), RECEIPT_TIME_S, &key) == OK);
-    enum err err = given ? log_cosign(maker->logs, &maker->txn, number, size,
-                                      buffer_bytes(&receipt))
-                         : log_receipt_put(maker->logs, &maker->txn, number, hub, size,
-                                           buffer_bytes(&receipt));
+    enum err err =
+        given
+            ? log_cosign(maker->logs, &maker->txn, number, size, buffer_bytes(&receipt))
+            : log_receipt_put(maker->logs, &maker->txn, number, hub, size, buffer_bytes(&receipt));
     require(err == OK);
     buffer_close(&receipt);
 }
@@ -184,10 +186,14 @@ static void make_followed(struct maker *maker, const struct log_id *id)
 
 void golden_log_make(const char *folder)
 {
-    struct log_store_options options = { .path = folder, .node = "ardabil", .create = true,
-                                         .data_key = golden_data_key(), .map_size = 1 << 20 };
+    struct log_store_options options = { .path = folder,
+                                         .node = "ardabil",
+                                         .create = true,
+                                         .data_key = golden_data_key(),
+                                         .map_size = 1 << 20 };
     struct maker maker;
-    struct log_id own = sample_log("ardabil", "hub", 0x11), next = sample_log("ardabil", "hub", 0x22);
+    struct log_id own = sample_log("ardabil", "hub", 0x11),
+                  next = sample_log("ardabil", "hub", 0x22);
     struct log_id followed = sample_log("gilan", "hub", 0x33);
     require(log_store_open(&maker.logs, &options) == OK);
     maker.txn = store_begin_write(log_store_environment(maker.logs));
@@ -237,10 +243,9 @@ static void say_state(struct buffer *out, const struct log_state *state, const s
     char origin[LOG_ORIGIN_SIZE_MAX + 1], hex[2 * HASH_SIZE + 1];
     log_id_origin(&state->id, origin);
     hex_encode(hex, BYTES_OF_ARRAY(root->bytes));
-    say(out, "log %u %s\n  size=%llu root=%s pending=%llu cosigned=%llu frozen=%d\n",
-        state->number, origin, (unsigned long long)state->size, hex,
-        (unsigned long long)state->pending_size, (unsigned long long)state->cosigned_size,
-        state->frozen);
+    say(out, "log %u %s\n  size=%llu root=%s pending=%llu cosigned=%llu frozen=%d\n", state->number,
+        origin, (unsigned long long)state->size, hex, (unsigned long long)state->pending_size,
+        (unsigned long long)state->cosigned_size, state->frozen);
 }
 
 static void say_kept(struct log_store *logs, struct store_txn *txn, uint32_t number,
@@ -303,8 +308,7 @@ static enum err dump_erasures(struct store_txn *txn, struct buffer *out)
     return err == ERR_END ? OK : err;
 }
 
-static enum err dump_verification(struct log_store *logs, struct store_txn *txn,
-                                  struct buffer *out)
+static enum err dump_verification(struct log_store *logs, struct store_txn *txn, struct buffer *out)
 {
     struct verify verify;
     enum err err = verify_open(&verify, logs, golden_log_key, NULL);
@@ -321,8 +325,9 @@ static enum err dump_verification(struct log_store *logs, struct store_txn *txn,
 
 enum err golden_log_dump(const char *folder, struct buffer *out)
 {
-    struct log_store_options options = { .path = folder, .node = "ardabil",
-                                         .data_key = golden_data_key(), .map_size = 1 << 20 };
+    struct log_store_options options = {
+        .path = folder, .node = "ardabil", .data_key = golden_data_key(), .map_size = 1 << 20
+    };
     struct log_store *logs;
     enum err err = log_store_open(&logs, &options);
     if (err != OK)

@@ -13,8 +13,9 @@ static void compact(const char *from, const char *to)
 {
     struct store *store;
     static const char *const tables[] = { "meta" };
-    struct store_options options = { .path = from, .tables = tables, .table_count = 1,
-                                     .map_size = 1 << 20 };
+    struct store_options options = {
+        .path = from, .tables = tables, .table_count = 1, .map_size = 1 << 20
+    };
     require(store_open(&store, &options) == OK);
     require(store_copy(store, to) == OK);
     store_close(store);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FROZEN SAMAD_SOURCE_DIR "/tests/golden/format-1"
+#define FROZEN          SAMAD_SOURCE_DIR "/tests/golden/format-1"
 #define GOLDEN_SIZE_MAX (64 * 1024)
 
 static struct buffer expected_text(void)

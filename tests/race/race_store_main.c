@@ -55,8 +55,11 @@ int main(int argc, char **argv)
     uint32_t transactions = argc > 1 ? (uint32_t)atoi(argv[1]) : 2000;
     pthread_t threads[READERS];
     folder_make(folder);
-    struct store_options options = { .path = folder, .tables = tables, .table_count = 1,
-                                     .map_size = 1 << 20, .reserve_size = 1 << 20 };
+    struct store_options options = { .path = folder,
+                                     .tables = tables,
+                                     .table_count = 1,
+                                     .map_size = 1 << 20,
+                                     .reserve_size = 1 << 20 };
     require(store_open(&store, &options) == OK);
     for (int i = 0; i < READERS; i++)
         require(pthread_create(&threads[i], NULL, read_all, NULL) == 0);

@@ -182,10 +182,10 @@ static size_t call_size(const struct call *call, size_t size)
 /* ---- the functions --------------------------------------------------------------------------- */
 
 /* The next definition: libc's, or that of a sanitizer in between. */
-#define REAL(name, type)                       \
-    static type *real;                         \
-    if (!real)                                 \
-        *(void **)&real = dlsym(RTLD_NEXT, name)
+#define REAL(name, type)                                                                           \
+    static type *real;                                                                             \
+    if (!real)                                                                                     \
+    *(void **)&real = dlsym(RTLD_NEXT, name)
 
 typedef ssize_t write_function(int, const void *, size_t);
 typedef ssize_t pwrite_function(int, const void *, size_t, off_t);

@@ -28,7 +28,7 @@ void fixture_fill(struct log_fixture *fixture, uint32_t number, const struct log
                   uint32_t count, uint32_t largest);
 uint64_t fixture_size(struct log_fixture *fixture, uint32_t number);
 
-#define FIXTURE_SEED 7
+#define FIXTURE_SEED      7
 #define FIXTURE_TEXT_SIZE 100
 
 #endif

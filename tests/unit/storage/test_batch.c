@@ -82,8 +82,8 @@ Test(batch, its_frontier_is_the_one_of_the_whole_log)
         cr_assert_eq(batch_open(&view, buffer_bytes(&value)), OK);
         cr_assert_eq(batch_frontier(&view, whole.size, &stored), OK);
         cr_assert_eq(stored.size, whole.size);
-        cr_assert_eq(memcmp(stored.roots, whole.roots,
-                            HASH_SIZE * merkle_frontier_count(whole.size)), 0);
+        cr_assert_eq(
+            memcmp(stored.roots, whole.roots, HASH_SIZE * merkle_frontier_count(whole.size)), 0);
         cr_assert_eq(batch_frontier(&view, 0, &stored), ERR_CORRUPT);
         buffer_close(&value);
         batch_close(&batch);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define RECORD_COUNT 24
-#define FLIP_STRIDE 97
+#define FLIP_STRIDE  97
 
 /* Shared with the children: what they have found, and how far they are. */
 struct findings {
@@ -83,8 +83,8 @@ static bool damage_noticed(struct log_store *logs, struct store_txn *txn)
     enum err err = OK;
     for (int i = 0; i < 1000 && err == OK; i++)
         err = verify_step(&verify, txn, 1 << 20);
-    bool noticed = err != ERR_END || verify.report.failures > 0 ||
-                   verify.report.records != RECORD_COUNT;
+    bool noticed =
+        err != ERR_END || verify.report.failures > 0 || verify.report.records != RECORD_COUNT;
     verify_close(&verify);
     return noticed;
 }
@@ -144,8 +144,8 @@ Test(damage, no_flipped_bit_of_the_file_ever_serves_a_wrong_record, .timeout = 1
     fixture.options.path = copy;
     folder_path(file, copy, "data.mdb");
     uint8_t *content = file_read(file, &size);
-    struct findings *findings = mmap(NULL, sizeof *findings, PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct findings *findings =
+        mmap(NULL, sizeof *findings, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     while (findings->next < size) {
         size_t began = findings->next;
         fflush(NULL);

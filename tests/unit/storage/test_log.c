@@ -131,8 +131,9 @@ Test(log, every_record_reads_back_whatever_the_batches)
     }
     cr_assert_eq(log_read(fixture.logs, &txn, number, 100, &scratch, &record, &header, &leaf),
                  ERR_NOT_FOUND);
-    cr_assert_eq(log_read(fixture.logs, &txn, number, UINT64_MAX, &scratch, &record, &header,
-                          &leaf), ERR_NOT_FOUND);
+    cr_assert_eq(
+        log_read(fixture.logs, &txn, number, UINT64_MAX, &scratch, &record, &header, &leaf),
+        ERR_NOT_FOUND);
     cr_assert_eq(log_read(fixture.logs, &txn, 9, 0, &scratch, &record, &header, &leaf),
                  ERR_NOT_FOUND);
     store_abort(&txn);
@@ -316,8 +317,9 @@ Test(log, the_newest_note_within_limits_is_found)
     for (int i = 0; i < 5; i++)
         fixture_append(&fixture, number, &id, 10, i != 2); /* none at 30 */
     struct store_txn txn = reading(&fixture);
-    static const uint64_t cases[][3] = { /* from, limit, expected */
-        { 1, UINT64_MAX, 50 }, { 1, 50, 50 }, { 1, 49, 40 }, { 1, 39, 20 }, { 21, 39, 0 },
+    static const uint64_t cases[][3] = {
+        /* from, limit, expected */
+        { 1, UINT64_MAX, 50 }, { 1, 50, 50 }, { 1, 49, 40 }, { 1, 39, 20 },  { 21, 39, 0 },
         { 1, 9, 0 },           { 51, 90, 0 }, { 0, 0, 0 },   { 10, 10, 10 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -418,7 +420,8 @@ Test(log, accepted_notes_behind_a_receipt_are_thinned_out_and_later_ones_kept)
     cr_assert_eq(cosign(&fixture, number, 4000), OK);
     cr_assert_eq(cosign(&fixture, number, 4500), OK);
     struct store_txn txn = reading(&fixture);
-    static const uint64_t cases[][2] = { /* limit, found */
+    static const uint64_t cases[][2] = {
+        /* limit, found */
         { 3999, 0 }, { 4000, 4000 }, { 4499, 4000 }, { 4999, 4500 }, { 9999, 5000 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -459,7 +459,6 @@ Test(store, the_file_is_allocated_ahead_of_use)
     fixture_close(&fixture);
 }
 
-
 /* A limit on the size of files stands in for a full disk: the extension meets it like one. */
 static void disk_limit(const char *folder, uint64_t more)
 {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define SCENARIO SAMAD_BINARY_DIR "/tests/store-scenario"
-#define SHIM SAMAD_BINARY_DIR "/tests/libfaults.so"
+#define SHIM     SAMAD_BINARY_DIR "/tests/libfaults.so"
 
 /* Sizes of the log after each group of the scenario. */
 static const uint64_t boundaries[] = { 0, 1, 4, 24, 26, 66, 67 };
@@ -115,8 +115,9 @@ static bool scenario_key(void *context, const struct log_id *id, struct sign_pub
 static void store_judge(const char *path, const struct outcome *outcome, const char *what,
                         unsigned at)
 {
-    struct log_store_options options = { .path = path, .node = "ardabil", .map_size = 8 << 20,
-                                         .create = true };
+    struct log_store_options options = {
+        .path = path, .node = "ardabil", .map_size = 8 << 20, .create = true
+    };
     struct log_store *logs;
     struct log_state state = { 0 };
     struct verify verify;

@@ -48,8 +48,8 @@ static uint64_t tail_failures_of(struct log_fixture *fixture, struct store_txn *
     return failures;
 }
 
-static void expect_only(struct log_fixture *fixture, struct store_txn *txn,
-                        enum verify_fault fault, uint32_t number, uint64_t position)
+static void expect_only(struct log_fixture *fixture, struct store_txn *txn, enum verify_fault fault,
+                        uint32_t number, uint64_t position)
 {
     struct verify verify;
     verify_all(&verify, fixture, txn);
@@ -154,8 +154,8 @@ static void put_entry(struct store_txn *txn, unsigned table, struct log_key key,
     store_put(txn, table, log_key_bytes(&key), buffer_bytes(value));
 }
 
-static void expect_every_flip_found(struct log_fixture *fixture, unsigned table,
-                                    struct log_key key, size_t from, size_t step, bool in_tail)
+static void expect_every_flip_found(struct log_fixture *fixture, unsigned table, struct log_key key,
+                                    size_t from, size_t step, bool in_tail)
 {
     struct store_txn txn = writing(fixture);
     struct buffer value = entry_of(&txn, table, key);
