@@ -68,7 +68,8 @@ enum err verify_log_begin(struct verify *verify, struct store_txn *txn, uint32_t
         return err;
     uint32_t found = 0;
     if (err == OK)
-        err = log_find(verify->logs, txn, &log->row.id, &found);
+        err = log->row.branch ? log_branch(verify->logs, txn, &log->row.id, false, &found)
+                              : log_find(verify->logs, txn, &log->row.id, &found);
     if (txn->err != OK)
         return txn->err;
     if (err == OK && found == number)

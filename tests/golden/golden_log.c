@@ -184,6 +184,24 @@ static void make_followed(struct maker *maker, const struct log_id *id)
     buffer_close(&note);
 }
 
+/* The other branch of the followed log; a person part of it never came. */
+static void make_branch(struct maker *maker, const struct log_id *id)
+{
+    struct batch_builder batch;
+    struct sample sample;
+    uint32_t number;
+    require(log_branch(maker->logs, &maker->txn, id, true, &number) == OK);
+    add_requests(maker, number, id, 3, NULL);
+    batch_start(maker, number, &batch);
+    sample_record(&sample, id, batch.first, SEED + 1, RECORD_REQUEST,
+                  bytes_of_string("other facts"), bytes_of_string("other person"));
+    sample.record.person = BYTES_NONE;
+    sample.record.person_absent = true;
+    add_sample(maker, &batch, &sample);
+    batch_put(maker, number, id, &batch, NULL);
+    require(log_withheld_add(maker->logs, &maker->txn, number, 3) == OK);
+}
+
 void golden_log_make(const char *folder)
 {
     struct log_store_options options = { .path = folder,
@@ -200,6 +218,7 @@ void golden_log_make(const char *folder)
     uint32_t number = make_own(&maker, &own);
     make_next(&maker, &next, number, &own);
     make_followed(&maker, &followed);
+    make_branch(&maker, &followed);
     require(store_commit(&maker.txn) == OK);
     log_store_close(maker.logs);
 }
@@ -243,9 +262,10 @@ static void say_state(struct buffer *out, const struct log_state *state, const s
     char origin[LOG_ORIGIN_SIZE_MAX + 1], hex[2 * HASH_SIZE + 1];
     log_id_origin(&state->id, origin);
     hex_encode(hex, BYTES_OF_ARRAY(root->bytes));
-    say(out, "log %u %s\n  size=%llu root=%s pending=%llu cosigned=%llu frozen=%d\n", state->number,
-        origin, (unsigned long long)state->size, hex, (unsigned long long)state->pending_size,
-        (unsigned long long)state->cosigned_size, state->frozen);
+    say(out, "log %u %s\n  size=%llu root=%s pending=%llu cosigned=%llu frozen=%d branch=%d\n",
+        state->number, origin, (unsigned long long)state->size, hex,
+        (unsigned long long)state->pending_size, (unsigned long long)state->cosigned_size,
+        state->frozen, state->branch);
 }
 
 static void say_kept(struct log_store *logs, struct store_txn *txn, uint32_t number,
@@ -267,6 +287,8 @@ static void say_kept(struct log_store *logs, struct store_txn *txn, uint32_t num
         say_hash(out, "note", buffer_bytes(&bytes));
         say(out, "\n");
     }
+    if (log_withheld_below(logs, txn, number, UINT64_MAX, &size) == OK)
+        say(out, "  withheld %llu\n", (unsigned long long)size);
     buffer_clear(&bytes);
     if (log_fork_get(logs, txn, number, 0, &bytes) == OK)
         say(out, "  fork %.*s\n", (int)bytes.size, (const char *)bytes.data);

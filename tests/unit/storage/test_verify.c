@@ -136,6 +136,26 @@ Test(verify, it_resumes_from_what_was_saved_at_any_step)
     log_fixture_close(&fixture);
 }
 
+Test(verify, the_other_branch_of_a_forked_log_is_looked_at_too)
+{
+    struct log_fixture fixture;
+    struct verify verify;
+    uint32_t number;
+    filled_open(&fixture);
+    struct store_txn txn = writing(&fixture);
+    cr_assert_eq(log_branch(fixture.logs, &txn, &ids[1], true, &number), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    fixture_append(&fixture, number, &ids[1], 5, false);
+    txn = writing(&fixture);
+    verify_all(&verify, &fixture, &txn);
+    cr_assert_eq(verify.report.failures, 0);
+    cr_assert_eq(verify.report.records, 625);
+    verify_close(&verify);
+    cr_assert_eq(tail_failures_of(&fixture, &txn), 0);
+    store_abort(&txn);
+    log_fixture_close(&fixture);
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 /* A copy of one entry, to be put back changed. */
