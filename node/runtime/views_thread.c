@@ -140,6 +140,7 @@ static bool views_can_flush(const struct engine *engine)
 static bool views_flush_one(struct engine *engine)
 {
     struct log_head head = engine->flush_head;
+    uint64_t group = engine->flush_group;
     engine_unlock(engine);
     enum err err = views_step_flush(engine, &head);
     if (err == ERR_IO || err == ERR_CORRUPT)
@@ -148,7 +149,8 @@ static bool views_flush_one(struct engine *engine)
         log_event(LOG_EVENT_WARNING, "views.flush_delayed", "error", err_name(err), NULL);
     engine_lock(engine);
     engine->flush_err = err;
-    if (err == OK)
+    /* The flush let the decider freeze again, which may already wait to be flushed. */
+    if (err == OK && engine->flush_group == group)
         engine->flush_wanted = false;
     pthread_cond_signal(&engine->decider_wake);
     pthread_cond_broadcast(&engine->changed);
