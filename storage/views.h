@@ -52,7 +52,8 @@ struct memory *views_memory(struct views *views);
 /* ---- reading, any thread ---- */
 /* A state of one node's view between two commands; later changes are not seen. Embed it, do not
  * look into it but for `view` and `group`, and do not move it while it is open. Not across a wait:
- * it pins pages and tables. */
+ * it pins pages and tables. One at a time in a thread: growth of the map waits for open ones and keeps
+ * new ones out. */
 struct views_reader {
     struct view view; /* read-only */
     uint64_t group;   /* the newest uncommitted or committed group whose entry was looked at; an

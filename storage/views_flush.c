@@ -2,8 +2,9 @@
  * and the node's row, in one transaction (V1).
  *
  * Such a transaction cannot be split, because between its parts the content would not be what the
- * heads say. So what a table may hold is bounded instead (MEMORY_FLUSH_KEYS_MAX): LMDB gives up at
- * 131,071 dirty pages, and even if every key falls into a page of its own they fit. */
+ * heads say. So what a table may hold is bounded instead (MEMORY_FLUSH_KEYS_MAX): LMDB keeps at most
+ * 131,071 changed pages in memory, and even if every key falls into a page of its own they fit.
+ * Beyond that it writes pages ahead of the commit, which is slow, and MDB_TXN_FULL is near. */
 #include "storage/views_private.h"
 
 #include <string.h>
@@ -49,15 +50,25 @@ static enum err write_once(struct views *views, const struct views_change *chang
     return store_commit(&flush.txn);
 }
 
+/* Waits until every reader has ended, and keeps new ones out meanwhile; the decider keeps its snapshot
+ * from command to command, so it is asked to renew it. */
+static enum err grow(struct views *views)
+{
+    atomic_store(&views->map_is_wanted, true);
+    enum err err = store_grow(views->store);
+    atomic_store(&views->map_is_wanted, false);
+    return err;
+}
+
 enum err views_write(struct views *views, const struct views_change *change)
 {
     size_t size = change->memory ? memory_frozen_size(change->memory) : 0;
-    enum err err = store_needs_growth(views->store, size) ? store_grow(views->store) : OK;
+    enum err err = store_needs_growth(views->store, size) ? grow(views) : OK;
     while (err == OK) {
         err = write_once(views, change);
         if (err != ERR_MAP_FULL)
             return err;
-        err = store_grow(views->store);
+        err = grow(views);
     }
     return err;
 }
@@ -174,5 +185,5 @@ enum err views_sweep(struct views *views, const char *node, size_t budget)
         return err == OK ? ERR_END : err;
     }
     err = store_commit(&txn);
-    return err == ERR_MAP_FULL ? store_grow(views->store) : err;
+    return err == ERR_MAP_FULL ? grow(views) : err;
 }

@@ -5,6 +5,7 @@
 #include "storage/views.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum views_table { VIEWS_META, VIEWS_NODES, VIEWS_HEADS, VIEWS_ENTRIES, VIEWS_TABLE_COUNT };
 
@@ -27,6 +28,7 @@ struct views {
 
     struct views_reader decider;
     bool decider_is_open;
+    atomic_bool map_is_wanted; /* the decider lets go of its snapshot: growth waits for all of them */
 
     /* the views thread's */
     struct memory *scratch; /* changes of one fold, on their way into one transaction */

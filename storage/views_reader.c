@@ -266,8 +266,9 @@ struct view *views_decider_begin(struct views *views, uint64_t group)
     struct views_reader *decider = &views->decider;
     memory_publish(views->memory);
     /* The snapshot may be old, what was flushed since is still in the pin. It is renewed with each
-     * freeze, so that it does not pin pages for long. */
-    if (views->decider_is_open && !memory_pin_is_current(&decider->pin))
+     * freeze, so that it does not pin pages for long, and when the map is to grow. */
+    if (views->decider_is_open &&
+        (!memory_pin_is_current(&decider->pin) || atomic_load(&views->map_is_wanted)))
         views_decider_end(views);
     if (!views->decider_is_open) {
         reader_init(decider, views, views->node, &WRITING);

@@ -4,9 +4,11 @@
 #include "tests/unit/storage/views_fixture.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct log_fixture logs;
 static struct views_fixture fixture;
@@ -449,6 +451,43 @@ Test(views, a_flush_grows_the_map_as_needed)
         views_decider_end(fixture.views);
         flush(group);
     }
+    cr_assert_eq(views_fixture_entries(&fixture), 20000);
+}
+
+struct flusher {
+    enum err err;
+    struct log_head head;
+};
+
+static void *flusher_main(void *context)
+{
+    struct flusher *flusher = context;
+    flusher->err = views_flush(fixture.views, &flusher->head);
+    return NULL;
+}
+
+Test(views, a_decider_that_never_pauses_does_not_keep_the_map_from_growing, .timeout = 60)
+{
+    views_close(fixture.views);
+    fixture.options.map_size = 1 << 20;
+    cr_assert_eq(views_open(&fixture.views, &fixture.options), OK);
+    struct flusher flusher = { .head = some_head(1) };
+    uint8_t key[8];
+    char value[100] = "";
+    for (uint64_t i = 0; i < 20000; i++) {
+        put_u64(key, i * 7919 % 20000);
+        view_put(decide(1), BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(value));
+    }
+    cr_assert_eq(memory_freeze(views_memory(fixture.views), 1), OK);
+    pthread_t thread;
+    decide(2);
+    cr_assert_eq(pthread_create(&thread, NULL, flusher_main, &flusher), 0);
+    while (memory_has_frozen(views_memory(fixture.views))) {
+        put(decide(2), "a", "b"); /* without an end */
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    }
+    pthread_join(thread, NULL);
+    cr_assert_eq(flusher.err, OK);
     cr_assert_eq(views_fixture_entries(&fixture), 20000);
 }
 
