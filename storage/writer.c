@@ -351,7 +351,8 @@ struct group *writer_take_group(struct writer *writer)
     writer->group = NULL;
     writer->group_number++;
     if (writer->views != NULL &&
-        memory_active_size(views_memory(writer->views)) >= writer->memory_share)
+        (memory_active_size(views_memory(writer->views)) >= writer->memory_share ||
+         memory_wants_freeze(views_memory(writer->views)))) /* the keys of one flush */
         writer_freeze(writer); /* ERR_BUSY: the last one is not flushed yet; a later group will */
     return group;
 }

@@ -703,17 +703,15 @@ Test(views, views_that_are_ahead_of_the_log_store_are_folded_anew) /* D5 */
 
 Test(views, views_of_other_records_at_the_same_positions_are_folded_anew)
 {
-    static const struct history_log other = { .incarnation = A, .parents = { { D, 1 } } };
-    static const struct history_log parent = { .incarnation = D };
     history_hold(&logs, &LOG_A, 50, 1000);
     views_fixture_fold(&fixture, logs.logs, 1000);
     log_fixture_close(&logs);
     log_fixture_open(&logs);
-    history_hold(&logs, &parent, 1, 1000);
-    history_hold(&logs, &other, 60, 1000);
+    struct log_id id = history_id(A); /* the same log, in a store where it went another way */
+    fixture_append(&logs, fixture_create(&logs, &id), &id, 60, true);
     cr_assert_eq(views_fixture_reopen(&fixture), OK);
     views_fixture_fold(&fixture, logs.logs, 1000);
-    expect_applied("D1 A60 ");
+    expect_applied("A60 ");
     cr_assert_str_eq(views_fixture_digest(&fixture).text, views_fixture_rebuilt(logs.logs).text);
 }
 
