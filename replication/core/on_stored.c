@@ -1,7 +1,7 @@
 /* The store's word on what came in: only now does the core know what is held. */
 #include "replication/core/state.h"
 
-#include <string.h>
+#include "proto/base/require.h"
 
 /* The peer and the store disagree about where we stand. Once is a race; this often is an error. */
 #define STALE_MAX 4
@@ -69,6 +69,7 @@ static void on_stored(struct core *core, const struct event_stored *event)
     struct log *log = core_log_find(core, &event->log);
     if (!log)
         return;
+    require(log->storing > 0); /* an answer to an effect, once */
     log->storing--;
     core_fetch_stored(core, log, event->branch, &event->cursor);
     if (event->parent_count > 0)

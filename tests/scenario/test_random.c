@@ -1,20 +1,12 @@
 /* Random worlds: whatever happened, when it is over every log is held by everybody who may hold it,
  * as far as anybody can prove it (R1, R5, R6). A failing seed is printed; SAMAD_SEED=n runs that one
  * alone, SAMAD_SEEDS=n as many. */
+#include "tests/scenario/dice.h"
 #include "tests/scenario/transcript.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t draw(uint64_t *state, uint64_t below)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
-}
 
 static void restart(struct node *node)
 {
@@ -27,9 +19,9 @@ static void restart(struct node *node)
 /* One thing happens. `backup` is the copy that a node may come back from. */
 static void happen(struct world *world, uint64_t *random, struct store *backups)
 {
-    size_t index = draw(random, world->node_count);
+    size_t index = dice_roll(random, world->node_count);
     struct node *node = &world->nodes[index];
-    switch (draw(random, 12)) {
+    switch (dice_roll(random, 12)) {
     case 0:
         world_cut(world);
         break;
@@ -47,7 +39,7 @@ static void happen(struct world *world, uint64_t *random, struct store *backups)
         store_copy(&backups[index], &node->store);
         break;
     case 5:
-        if (draw(random, 3) > 0)
+        if (dice_roll(random, 3) > 0)
             break;
         node_stop(node);
         world_run(world);
@@ -56,14 +48,14 @@ static void happen(struct world *world, uint64_t *random, struct store *backups)
         node_start(node);
         break;
     case 6: /* in the middle of something */
-        world->cut_after = world->delivered + 1 + draw(random, 20);
+        world->cut_after = world->delivered + 1 + dice_roll(random, 20);
         break;
     default:
         if (node->live_count > 0)
-            node_write(node, 1 + draw(random, draw(random, 4) == 0 ? 600 : 20));
+            node_write(node, 1 + dice_roll(random, dice_roll(random, 4) == 0 ? 600 : 20));
         break;
     }
-    world_wait(world, draw(random, 3000));
+    world_wait(world, dice_roll(random, 3000));
 }
 
 static bool may_hold(const struct node *node, const struct log_id *id)
@@ -120,10 +112,7 @@ static void run_seed(uint64_t seed)
     world_wait(world, 30 * 60 * 1000);
     cr_assert_eq(world_count(world, "! FORK"), 0, "seed %llu", (unsigned long long)seed);
     cr_assert_eq(world_count(world, "! BAD_DATA"), 0, "seed %llu", (unsigned long long)seed);
-    if (getenv("SAMAD_SEED")) {
-        buffer_append_u8(&world->transcript, 0);
-        fprintf(stderr, "%s", (const char *)world->transcript.data);
-    }
+    dice_show(world);
     for (size_t i = 0; i < world->node_count; i++)
         for (size_t j = 0; j < world->nodes[i].store.count; j++)
             check_log(world, world->nodes[i].store.logs[j], seed);
@@ -132,16 +121,7 @@ static void run_seed(uint64_t seed)
     world_free(world);
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *value = getenv(name);
-    return value ? strtoull(value, NULL, 10) : otherwise;
-}
-
 Test(random_worlds, come_to_rest_with_everything_everywhere)
 {
-    uint64_t first = setting("SAMAD_SEED", 1);
-    uint64_t last = getenv("SAMAD_SEED") ? first : setting("SAMAD_SEEDS", 40);
-    for (uint64_t seed = first; seed <= last; seed++)
-        run_seed(seed);
+    dice_run_seeds(run_seed);
 }
