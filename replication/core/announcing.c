@@ -63,7 +63,8 @@ void core_announce_all(struct core *core, struct link *link)
     for (size_t i = 0; i < core->log_count; i++) {
         struct log *log = core->logs[i];
         if (is_announced_at_first(log, link->peer) &&
-            core_policy_peer_may_hold(core, link->peer, &log->id) && core_flow_make(core, link, log))
+            core_policy_peer_may_hold(core, link->peer, &log->id) &&
+            core_flow_make(core, link, log))
             heads_add(core, link, log);
     }
     heads_end(core, link, true);

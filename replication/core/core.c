@@ -37,16 +37,16 @@ static bool options_are_valid(const struct core_options *options)
            options->credit_window >= 4 * PACKAGE_ROOM &&
            options->batch_size_max >= PACKAGE_ROOM_MIN &&
            options->retry_delay_min_ms <= options->retry_delay_max_ms &&
-           options->software.size <= sizeof ((struct core *)NULL)->software;
+           options->software.size <= sizeof((struct core *)NULL)->software;
 }
 
 /* False for a name that is invalid, our own or there already, or for too many hubs. */
 static bool peer_add(struct core *core, const struct core_peer *options)
 {
     bool hub = options->role == ROLE_HUB;
-    if (!node_name_is_valid(bytes_of_string(options->node)) || core_peer_find(core, options->node) ||
-        strcmp(options->node, core->options.node) == 0 || (!hub && options->role != ROLE_PROVINCE) ||
-        (hub && core->hub_count == CORE_HUB_MAX))
+    if (!node_name_is_valid(bytes_of_string(options->node)) ||
+        core_peer_find(core, options->node) || strcmp(options->node, core->options.node) == 0 ||
+        (!hub && options->role != ROLE_PROVINCE) || (hub && core->hub_count == CORE_HUB_MAX))
         return false;
     core->peers[core->peer_count++] = (struct peer){
         .options = *options,

@@ -15,7 +15,7 @@
 
 #define CORE_HUB_MAX 8
 /* A package never has more encoded bytes than this; the largest single record fits. */
-#define PACKAGE_ROOM (256 * 1024)
+#define PACKAGE_ROOM     (256 * 1024)
 #define PACKAGE_ROOM_MIN (32 * 1024)
 
 struct core_peer {
@@ -79,7 +79,7 @@ struct core_log_status {
     uint64_t named;    /* the largest size by which a held log names it as parent */
     uint64_t cosigned; /* by this hub */
     bool own, live, frozen, proven;
-    const char *source; /* node it is being followed from, "" none */
+    const char *source;              /* node it is being followed from, "" none */
     uint64_t receipts[CORE_HUB_MAX]; /* in the order of the hubs among the peers */
 };
 size_t core_log_count(const struct core *core);

@@ -65,7 +65,7 @@ void core_send_message(struct core *core, struct link *link, const struct messag
 }
 
 void core_send_refusal(struct core *core, struct link *link, const struct log *log,
-                  enum refusal_code code, uint64_t next, const char *text)
+                       enum refusal_code code, uint64_t next, const char *text)
 {
     core->scratch.type = MESSAGE_REFUSAL;
     core->scratch.refusal = (struct message_refusal){
@@ -85,12 +85,17 @@ static bool alarm_is_new(unsigned *raised, enum alarm alarm)
 }
 
 void core_alarm_log(struct core *core, struct log *log, enum alarm alarm, const char *node,
-               uint64_t held, uint64_t seen)
+                    uint64_t held, uint64_t seen)
 {
     if (!alarm_is_new(&log->alarms, alarm))
         return;
     core_effect_add(core, EFFECT_ALARM)->alarm = (struct effect_alarm){
-        .alarm = alarm, .node = node, .has_log = true, .log = log->id, .held = held, .seen = seen,
+        .alarm = alarm,
+        .node = node,
+        .has_log = true,
+        .log = log->id,
+        .held = held,
+        .seen = seen,
     };
 }
 
@@ -99,17 +104,23 @@ void core_alarm_peer(struct core *core, struct peer *peer, enum alarm alarm, uin
     if (!alarm_is_new(&peer->alarms, alarm))
         return;
     core_effect_add(core, EFFECT_ALARM)->alarm = (struct effect_alarm){
-        .alarm = alarm, .node = peer->options.node, .seen = seen,
+        .alarm = alarm,
+        .node = peer->options.node,
+        .seen = seen,
     };
 }
 
 const char *effect_type_name(enum effect_type type)
 {
     static const char *const names[] = {
-        "SEND",           "SEND_CHECKPOINT", "SEND_RECORDS",  "SEND_RECEIPT", "SEND_FORK",
-        "STORE_CHECKPOINT", "STORE_PACKAGE", "STORE_RECEIPT", "STORE_FORK",   "SIGN_RECEIPT",
-        "CONNECT",        "CLOSE",           "DROP",          "ALARM",        "MAY_WRITE",
-        "NEED_INCARNATION",
+        "SEND",          "SEND_CHECKPOINT",
+        "SEND_RECORDS",  "SEND_RECEIPT",
+        "SEND_FORK",     "STORE_CHECKPOINT",
+        "STORE_PACKAGE", "STORE_RECEIPT",
+        "STORE_FORK",    "SIGN_RECEIPT",
+        "CONNECT",       "CLOSE",
+        "DROP",          "ALARM",
+        "MAY_WRITE",     "NEED_INCARNATION",
     };
     return (size_t)type < sizeof names / sizeof *names ? names[type] : "?";
 }
@@ -117,9 +128,8 @@ const char *effect_type_name(enum effect_type type)
 const char *alarm_name(enum alarm alarm)
 {
     static const char *const names[] = {
-        "FORK",     "FORK_PROVEN", "ROLLBACK", "HUB_ROLLBACK", "TWO_WRITERS",
-        "IDENTITY", "VERSION",     "BAD_DATA", "REFUSED",      "UNREADABLE",
-        "LIMIT",
+        "FORK",    "FORK_PROVEN", "ROLLBACK", "HUB_ROLLBACK", "TWO_WRITERS", "IDENTITY",
+        "VERSION", "BAD_DATA",    "REFUSED",  "UNREADABLE",   "LIMIT",
     };
     return (size_t)alarm < sizeof names / sizeof *names ? names[alarm] : "?";
 }

@@ -86,7 +86,7 @@ struct event_message {
 
 struct event_own_log {
     struct log_id log;
-    uint64_t size; /* durable, and covered by a checkpoint of exactly this size */
+    uint64_t size;                  /* durable, and covered by a checkpoint of exactly this size */
     const struct log_head *parents; /* LOG_OPENED only */
     size_t parent_count;
 };

@@ -87,8 +87,8 @@ static enum err verdict(const struct fork_proof *proof, const struct checkpoint 
         return ERR_PROOF;
     if (!proof->has_position)
         return a->size == b->size && !hash_equal(&a->root, &b->root) ? OK : ERR_PROOF;
-    enum err err = merkle_verify_inclusion(&proof->a.leaf, proof->position, a->size,
-                                           &proof->a.path, &a->root);
+    enum err err =
+        merkle_verify_inclusion(&proof->a.leaf, proof->position, a->size, &proof->a.path, &a->root);
     if (err == OK)
         err = merkle_verify_inclusion(&proof->b.leaf, proof->position, b->size, &proof->b.path,
                                       &b->root);

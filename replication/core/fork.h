@@ -14,7 +14,7 @@
 #include "proto/secure/merkle.h"
 #include "proto/secure/note.h"
 
-#define FORK_PROOF_FORMAT 1
+#define FORK_PROOF_FORMAT   1
 #define FORK_PROOF_SIZE_MAX (2 * NOTE_SIZE_MAX + 2 * MERKLE_PROOF_MAX * (HASH_SIZE + 2) + 256)
 
 struct fork_branch {

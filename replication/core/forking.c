@@ -39,7 +39,7 @@ void core_fork_proven(struct core *core, struct log *log, const struct peer *exc
         return;
     log->proven = true;
     core_alarm_log(core, log, ALARM_FORK_PROVEN, log->fork_peer ? log->fork_peer->options.node : "",
-              log->held.size, log->branch.size);
+                   log->held.size, log->branch.size);
     for (size_t i = 0; i < core->link_count; i++)
         if (core->links[i]->peer != except)
             tell(core, core->links[i], log);

@@ -47,7 +47,8 @@ static struct log *live_log(struct core *core, const char *audience)
  * with new ones for ever. */
 static bool wants_merge(const struct log *log)
 {
-    return log->own && !log->live && core_log_is_tip(log) && (log->held.covered > 1 || log->named > 0);
+    return log->own && !log->live && core_log_is_tip(log) &&
+           (log->held.covered > 1 || log->named > 0);
 }
 
 static bool is_being_handed_back(const struct log *log)
@@ -64,8 +65,8 @@ static void merge_now(struct core *core, struct log *live)
 {
     core_incarnation_need(core, live, REASON_MERGE);
     /* Two clones at work merge each other's records again and again: ever more slowly. */
-    bool soon = core->merge_delay_ms > 0 &&
-                core->now_ms < core->merge_at_ms + 2 * core->merge_delay_ms;
+    bool soon =
+        core->merge_delay_ms > 0 && core->now_ms < core->merge_at_ms + 2 * core->merge_delay_ms;
     core->merge_delay_ms = soon ? core->merge_delay_ms * 2 : MERGE_DELAY_FIRST_MS;
     if (core->merge_delay_ms > MERGE_DELAY_MAX_MS)
         core->merge_delay_ms = MERGE_DELAY_MAX_MS;

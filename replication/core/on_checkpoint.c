@@ -11,7 +11,8 @@ static bool shows_second_writer(const struct link *link, const struct log *log,
            strcmp(link->peer->options.node, log->id.node) == 0;
 }
 
-void core_on_checkpoint(struct core *core, struct link *link, const struct message_checkpoint *message)
+void core_on_checkpoint(struct core *core, struct link *link,
+                        const struct message_checkpoint *message)
 {
     struct checkpoint checkpoint;
     if (checkpoint_parse(&checkpoint, message->note) != OK) {
@@ -30,18 +31,19 @@ void core_on_checkpoint(struct core *core, struct link *link, const struct messa
     struct flow *flow = core_flow_find(link, log);
     if (shows_second_writer(link, log, flow, checkpoint.size))
         core_alarm_log(core, log, ALARM_TWO_WRITERS, link->peer->options.node, log->named,
-                  checkpoint.size);
+                       checkpoint.size);
     if (checkpoint.size > flow->offered)
         flow->offered = checkpoint.size;
     log->shown = checkpoint.size;
     log->shown_root = checkpoint.root;
     log->storing++;
-    core_effect_add(core, EFFECT_STORE_CHECKPOINT)->store_checkpoint = (struct effect_store_checkpoint){
-        .link = link->id,
-        .node = link->peer->options.node,
-        .log = log->id,
-        .size = checkpoint.size,
-        .branch = log->frozen,
-        .message = message,
-    };
+    core_effect_add(core, EFFECT_STORE_CHECKPOINT)->store_checkpoint =
+        (struct effect_store_checkpoint){
+            .link = link->id,
+            .node = link->peer->options.node,
+            .log = log->id,
+            .size = checkpoint.size,
+            .branch = log->frozen,
+            .message = message,
+        };
 }

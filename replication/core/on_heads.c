@@ -13,7 +13,7 @@ static void compare_own(struct core *core, struct link *link, struct log *log, u
     }
     if (peer->hub_index < CORE_HUB_MAX && size < log->receipts[peer->hub_index])
         core_alarm_log(core, log, ALARM_HUB_ROLLBACK, peer->options.node,
-                  log->receipts[peer->hub_index], size);
+                       log->receipts[peer->hub_index], size);
 }
 
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size)
@@ -34,14 +34,15 @@ static void compare_with_author(struct core *core, struct link *link, struct log
     if (log->named > 0 && size > log->named) /* it went on without knowing this much of it */
         core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->named, size);
     if (size < log->held.covered)
-        core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->held.covered, size);
+        core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->held.covered,
+                       size);
     if (log->cosigned > 0 && !log->frozen)
         core_effect_add(core, EFFECT_SEND_RECEIPT)->send_log =
             (struct effect_send_log){ .link = link->id, .log = log->id };
 }
 
-/* A log is announced only to those it is not being sent to: so our order has ended. Before its first
- * checkpoint, though, a larger size has merely crossed our WANT. */
+/* A log is announced only to those it is not being sent to: so our order has ended. Before its
+ * first checkpoint, though, a larger size has merely crossed our WANT. */
 static void order_ended(struct core *core, struct link *link, struct log *log, uint64_t size)
 {
     if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))

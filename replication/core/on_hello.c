@@ -18,7 +18,8 @@ void core_on_hello(struct core *core, struct link *link, const struct message_he
     }
     if (!identity_matches(link, hello)) {
         core_alarm_peer(core, link->peer, ALARM_IDENTITY, 0);
-        core_link_close(core, link, CLOSE_IDENTITY, "the hello is not of the node that owns this key");
+        core_link_close(core, link, CLOSE_IDENTITY,
+                        "the hello is not of the node that owns this key");
         return;
     }
     if (hello->protocol_min > PROTOCOL_VERSION_MAX || hello->protocol_max < PROTOCOL_VERSION_MIN) {

@@ -9,11 +9,12 @@
 #include "replication/core/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Pushing each other out this often, each time while the other was alive, is not a bad network. */
-#define DISPLACED_MAX 3
+#define DISPLACED_MAX       3
 #define DISPLACED_WITHIN_MS 60000
-#define ALIVE_WITHIN_MS 5000
+#define ALIVE_WITHIN_MS     5000
 
 static void send_hello(struct core *core, struct link *link)
 {
@@ -27,7 +28,7 @@ static void send_hello(struct core *core, struct link *link)
         .binding = link->binding,
         .credit = core->options.credit_window,
     };
-    __builtin_memcpy(hello->node, core->options.node, sizeof hello->node);
+    memcpy(hello->node, core->options.node, sizeof hello->node);
     core_send_message(core, link, &core->scratch);
 }
 
@@ -54,8 +55,7 @@ static struct link *link_make(struct core *core, uint64_t id)
 {
     if (core->link_count >= core->options.link_max)
         return NULL;
-    struct link **grown =
-        realloc(core->links, (core->link_count + 1) * sizeof(struct link *));
+    struct link **grown = realloc(core->links, (core->link_count + 1) * sizeof(struct link *));
     if (!grown)
         return NULL;
     core->links = grown;

@@ -16,12 +16,13 @@ static bool take_credit(struct core *core, struct link *link, uint64_t size)
 static void refuse_gap(struct core *core, struct link *link, struct log *log)
 {
     if (!log->resync)
-        core_send_refusal(core, link, log, REFUSAL_GAP, log->expected, "records are missing before");
+        core_send_refusal(core, link, log, REFUSAL_GAP, log->expected,
+                          "records are missing before");
     log->resync = true;
 }
 
 void core_on_package(struct core *core, struct link *link, const struct message_package *message,
-                uint64_t size)
+                     uint64_t size)
 {
     if (!take_credit(core, link, size))
         return;
@@ -40,7 +41,8 @@ void core_on_package(struct core *core, struct link *link, const struct message_
     if (end < message->first || message->against != log->shown || end > message->against) {
         core_credit_give_back(core, link, size);
         core_alarm_peer(core, link->peer, ALARM_BAD_DATA, ERR_PROOF);
-        core_send_refusal(core, link, log, REFUSAL_PROOF, log->expected, "not against what was shown");
+        core_send_refusal(core, link, log, REFUSAL_PROOF, log->expected,
+                          "not against what was shown");
         core_fetch_pause(core, log);
         return;
     }

@@ -11,12 +11,12 @@ static void stop_sending(struct core *core, struct link *link, struct flow *flow
         return;
     if (refusal->code == REFUSAL_FORK) {
         core_alarm_log(core, log, ALARM_FORK, link->peer->options.node, log->held.covered,
-                  refusal->next);
+                       refusal->next);
         core_incarnation_need(core, log, REASON_FORKED); /* R5: write no further on a branch */
         return;
     }
     core_alarm_log(core, log, ALARM_REFUSED, link->peer->options.node, log->held.covered,
-              refusal->code);
+                   refusal->code);
 }
 
 void core_on_refusal(struct core *core, struct link *link, const struct message_refusal *refusal)

@@ -24,7 +24,7 @@ static void unreadable(struct core *core, struct link *link, struct flow *flow, 
 {
     core_sending_stop(flow);
     core_alarm_log(core, flow->log, ALARM_UNREADABLE, link->peer->options.node,
-              flow->log->held.covered, (uint64_t)err);
+                   flow->log->held.covered, (uint64_t)err);
     core_send_refusal(core, link, flow->log, REFUSAL_BUSY, flow->next, "cannot be read now");
 }
 

@@ -1,8 +1,7 @@
 /* What the store knows, and the beginning. */
 #include "replication/core/state.h"
 
-static void load_receipts(struct core *core, struct log *log,
-                          const struct event_log_loaded *event)
+static void load_receipts(struct core *core, struct log *log, const struct event_log_loaded *event)
 {
     for (size_t i = 0; i < event->receipt_count; i++) {
         struct peer *hub = core_peer_find(core, event->receipts[i].hub);

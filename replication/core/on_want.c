@@ -22,7 +22,7 @@ static void compare(struct core *core, struct link *link, struct flow *flow, uin
     if (log->own && peer->hub_index < CORE_HUB_MAX && next < log->receipts[peer->hub_index] &&
         !log->frozen)
         core_alarm_log(core, log, ALARM_HUB_ROLLBACK, peer->options.node,
-                  log->receipts[peer->hub_index], next);
+                       log->receipts[peer->hub_index], next);
 }
 
 void core_on_want(struct core *core, struct link *link, const struct message_want *want)
@@ -30,7 +30,8 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
     struct flow *flow = core_flow_of_stranger(core, link, &want->log);
     if (!flow) {
         struct log stranger = { .id = want->log };
-        core_send_refusal(core, link, &stranger, REFUSAL_NOT_ADMITTED, 0, "not a log for this peer");
+        core_send_refusal(core, link, &stranger, REFUSAL_NOT_ADMITTED, 0,
+                          "not a log for this peer");
         return;
     }
     compare(core, link, flow, want->next);

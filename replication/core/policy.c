@@ -22,7 +22,7 @@ static bool role_of(const struct core *core, const char *node, enum node_role *r
 }
 
 bool core_policy_may_hold(const struct core *core, const char *node, enum node_role role,
-                     const struct log_id *log)
+                          const struct log_id *log)
 {
     enum node_role author;
     if (!role_of(core, log->node, &author))
@@ -38,7 +38,7 @@ bool core_policy_we_follow(const struct core *core, const struct log_id *log)
 }
 
 bool core_policy_peer_may_hold(const struct core *core, const struct peer *peer,
-                          const struct log_id *log)
+                               const struct log_id *log)
 {
     return core_policy_may_hold(core, peer->options.node, peer->options.role, log);
 }

@@ -56,7 +56,7 @@ void core_on_receipt_signed(struct core *core, const struct event_receipt_signed
     }
     if (event->err != OK) {
         core_alarm_log(core, log, ALARM_UNREADABLE, core->options.node, log->held.covered,
-                  (uint64_t)event->err);
+                       (uint64_t)event->err);
         return;
     }
     if (event->size > log->cosigned)

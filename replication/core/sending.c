@@ -38,7 +38,7 @@ static struct flow *ready_take(struct link *link)
 }
 
 void core_sending_begin(struct core *core, struct link *link, struct flow *flow, uint64_t next,
-                   uint64_t pending)
+                        uint64_t pending)
 {
     (void)core;
     flow->subscribed = true;
@@ -66,13 +66,14 @@ static void show(struct core *core, struct link *link, struct flow *flow)
     uint64_t limit = flow->next + core->options.checkpoint_step;
     if (limit > flow->log->held.covered)
         limit = flow->log->held.covered; /* the store may be ahead of what we know */
-    core_effect_add(core, EFFECT_SEND_CHECKPOINT)->send_checkpoint = (struct effect_send_checkpoint){
-        .link = link->id,
-        .log = flow->log->id,
-        .from = flow->shown,
-        .at_least = flow->next < flow->shown ? flow->shown : flow->shown + 1,
-        .limit = limit > flow->shown ? limit : flow->shown,
-    };
+    core_effect_add(core, EFFECT_SEND_CHECKPOINT)->send_checkpoint =
+        (struct effect_send_checkpoint){
+            .link = link->id,
+            .log = flow->log->id,
+            .from = flow->shown,
+            .at_least = flow->next < flow->shown ? flow->shown : flow->shown + 1,
+            .limit = limit > flow->shown ? limit : flow->shown,
+        };
 }
 
 static void send_records(struct core *core, struct link *link, struct flow *flow)

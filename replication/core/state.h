@@ -39,7 +39,7 @@ struct flow {
     bool reading;    /* the shell is at work on it */
     bool again;      /* the peer asked anew meanwhile: begin with these two */
     uint64_t again_next, again_pending;
-    bool ready;      /* stands in the link's queue of flows with something to send */
+    bool ready; /* stands in the link's queue of flows with something to send */
     struct flow *ready_next;
 };
 
@@ -67,11 +67,11 @@ struct link {
     uint64_t announce_at_ms;
 
     enum catchup_state catchup;
-    bool throttled;         /* admitted once, now waiting: its credit is kept back */
-    uint64_t ticket;        /* place in the queue */
-    uint64_t quantum_left;  /* records until it gives way to a waiting link */
-    size_t big_count;       /* logs far behind that are fetched over it */
-    size_t unheld_count;    /* flows of logs of which nothing is held */
+    bool throttled;        /* admitted once, now waiting: its credit is kept back */
+    uint64_t ticket;       /* place in the queue */
+    uint64_t quantum_left; /* records until it gives way to a waiting link */
+    size_t big_count;      /* logs far behind that are fetched over it */
+    size_t unheld_count;   /* flows of logs of which nothing is held */
 
     struct flow **flows; /* ascending by log id */
     size_t flow_count, flow_capacity;
@@ -81,8 +81,8 @@ struct log {
     struct log_id id;
     struct cursor held;
     bool own;
-    bool live;    /* this process writes it */
-    bool closing; /* asked to be closed */
+    bool live;         /* this process writes it */
+    bool closing;      /* asked to be closed */
     uint64_t named;    /* the largest size by which a held log names it */
     uint64_t cosigned; /* the largest size this hub has cosigned */
     bool receipt_due;  /* a signature was refused for want of an erasure; try again */
@@ -99,9 +99,9 @@ struct log {
     uint64_t expected; /* the position after everything taken in, stored or under way */
     uint64_t shown;    /* size of the last checkpoint taken in since we asked; 0 none */
     struct hash shown_root;
-    bool resync;       /* a gap was refused; what follows it on the way is dropped */
-    bool big;          /* counted in source->big_count */
-    unsigned storing;  /* store effects not answered yet, whatever link they came from */
+    bool resync;          /* a gap was refused; what follows it on the way is dropped */
+    bool big;             /* counted in source->big_count */
+    unsigned storing;     /* store effects not answered yet, whatever link they came from */
     unsigned stale_count; /* times that the store stood elsewhere, since it last grew */
     uint64_t retry_at_ms; /* not asked for before; UINT64_MAX: not paused */
 
@@ -155,19 +155,19 @@ void core_log_free(struct log *log);
 
 /* ---- policy.c: who may hold what (R12) ---- */
 bool core_policy_may_hold(const struct core *core, const char *node, enum node_role role,
-                     const struct log_id *log);
+                          const struct log_id *log);
 bool core_policy_we_follow(const struct core *core, const struct log_id *log);
 bool core_policy_peer_may_hold(const struct core *core, const struct peer *peer,
-                          const struct log_id *log);
+                               const struct log_id *log);
 
 /* ---- effects.c ---- */
 struct effect *core_effect_add(struct core *core, enum effect_type type);
 void core_send_message(struct core *core, struct link *link, const struct message *message);
 void core_send_refusal(struct core *core, struct link *link, const struct log *log,
-                  enum refusal_code code, uint64_t next, const char *text);
+                       enum refusal_code code, uint64_t next, const char *text);
 /* Once per log and kind. */
 void core_alarm_log(struct core *core, struct log *log, enum alarm alarm, const char *node,
-               uint64_t held, uint64_t seen);
+                    uint64_t held, uint64_t seen);
 /* Once per peer and kind, until a good hello. */
 void core_alarm_peer(struct core *core, struct peer *peer, enum alarm alarm, uint64_t seen);
 
@@ -181,20 +181,21 @@ void core_link_useful(struct link *link);
 
 /* ---- fetching.c: what we ask for ---- */
 struct cursor *core_log_fetch_cursor(struct log *log);
-void core_fetch_look(struct core *core, struct log *log); /* queue it for a look */
-void core_fetch_run(struct core *core);                   /* look at all that are queued */
-void core_fetch_stop(struct core *core, struct log *log); /* no source any more */
+void core_fetch_look(struct core *core, struct log *log);  /* queue it for a look */
+void core_fetch_run(struct core *core);                    /* look at all that are queued */
+void core_fetch_stop(struct core *core, struct log *log);  /* no source any more */
 void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
 void core_fetch_resume_due(struct core *core);
 /* The store answered: this is what is held now. */
-void core_fetch_stored(struct core *core, struct log *log, bool branch, const struct cursor *cursor);
+void core_fetch_stored(struct core *core, struct log *log, bool branch,
+                       const struct cursor *cursor);
 /* The peer holds `size` records of it, as it says or shows. */
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
 /* When a link has announced everything: what we lack though a held log names it, it may have. */
 void core_fetch_missing(struct core *core, struct link *link);
 /* The parents that a held log names. */
-void core_fetch_parents(struct core *core, const struct log *child,
-                        const struct log_head *parents, size_t count);
+void core_fetch_parents(struct core *core, const struct log *child, const struct log_head *parents,
+                        size_t count);
 
 /* ---- admission.c ---- */
 bool core_admission_ask(struct core *core, struct link *link);
@@ -205,7 +206,7 @@ void core_credit_give_back(struct core *core, struct link *link, uint64_t size);
 
 /* ---- sending.c: what we send to those who asked ---- */
 void core_sending_begin(struct core *core, struct link *link, struct flow *flow, uint64_t next,
-                   uint64_t pending);
+                        uint64_t pending);
 void core_sending_stop(struct flow *flow);
 void core_sending_ready(struct link *link, struct flow *flow);
 void core_sending_run(struct core *core, struct link *link);
@@ -263,9 +264,10 @@ void core_on_fork_stored(struct core *core, const struct event_fork_stored *even
 void core_on_hello(struct core *core, struct link *link, const struct message_hello *hello);
 void core_on_heads(struct core *core, struct link *link, const struct message_heads *heads);
 void core_on_want(struct core *core, struct link *link, const struct message_want *want);
-void core_on_checkpoint(struct core *core, struct link *link, const struct message_checkpoint *message);
+void core_on_checkpoint(struct core *core, struct link *link,
+                        const struct message_checkpoint *message);
 void core_on_package(struct core *core, struct link *link, const struct message_package *message,
-                uint64_t size);
+                     uint64_t size);
 void core_on_receipt(struct core *core, struct link *link, const struct message_receipt *message);
 void core_on_credit(struct core *core, struct link *link, const struct message_credit *message);
 void core_on_refusal(struct core *core, struct link *link, const struct message_refusal *message);

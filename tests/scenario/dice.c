@@ -22,7 +22,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 void dice_run_seeds(void (*run)(uint64_t seed))
 {
     uint64_t first = setting("SAMAD_SEED", 1);
-    uint64_t last = getenv("SAMAD_SEED") ? first : setting("SAMAD_SEEDS", 40);
+    uint64_t last = getenv("SAMAD_SEED") ? first : setting("SAMAD_SEEDS", 30);
     for (uint64_t seed = first; seed <= last; seed++)
         run(seed);
 }

@@ -7,7 +7,7 @@
 /* 0 .. below - 1; splitmix64. */
 uint64_t dice_roll(uint64_t *state, uint64_t below);
 
-/* Runs seeds 1..SAMAD_SEEDS (40 by default), or only SAMAD_SEED. */
+/* Runs seeds 1..SAMAD_SEEDS (30 by default), or only SAMAD_SEED. */
 void dice_run_seeds(void (*run)(uint64_t seed));
 
 struct world;

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- keys -------------------------------------------------------------------------------------- */
+/* ---- keys --------------------------------------------------------------------------------------
+ */
 
 static void key_from(struct sign_key *key, const char *purpose, const char *node)
 {
@@ -28,7 +29,8 @@ void store_receipt_key(const char *node, struct sign_key *key)
     key_from(key, "receipt key of ", node);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------
+ */
 
 static void *must(void *memory)
 {
@@ -140,7 +142,8 @@ struct store_log *store_make(struct store *store, const struct log_id *id)
     return log;
 }
 
-/* ---- trees ------------------------------------------------------------------------------------- */
+/* ---- trees -------------------------------------------------------------------------------------
+ */
 
 static enum err history_node(void *context, unsigned level, uint64_t index, struct hash *out)
 {
@@ -203,7 +206,8 @@ const struct log_head *history_parents(const struct history *history, size_t *co
     return parents;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing -----------------------------------------------------------------------------------
+ */
 
 static bool is_named(const struct store *store, const struct store_log *log, uint64_t size)
 {
@@ -283,7 +287,8 @@ void store_write(struct store *store, struct store_log *log, size_t count, uint8
     buffer_close(&note);
 }
 
-/* ---- forks ------------------------------------------------------------------------------------- */
+/* ---- forks -------------------------------------------------------------------------------------
+ */
 
 static void freeze(struct store_log *log, const char *fork_node)
 {
@@ -357,7 +362,8 @@ enum err store_fork(struct store *store, const struct effect_store_fork *effect)
     return OK;
 }
 
-/* ---- receiving --------------------------------------------------------------------------------- */
+/* ---- receiving ---------------------------------------------------------------------------------
+ */
 
 enum err store_checkpoint(struct store *store, const struct effect_store_checkpoint *effect,
                           bool *proven)
@@ -425,8 +431,8 @@ static bool notes_agree(struct history *history, size_t before)
     return true;
 }
 
-enum err store_package(struct store *store, const struct effect_store_package *effect,
-                       bool *proven, bool *first_stored)
+enum err store_package(struct store *store, const struct effect_store_package *effect, bool *proven,
+                       bool *first_stored)
 {
     struct store_log *log = store_make(store, &effect->log);
     struct history *history = effect->branch ? &log->branch : &log->main;
@@ -440,8 +446,8 @@ enum err store_package(struct store *store, const struct effect_store_package *e
         return ERR_GAP;
     checkpoint.size = pending->size;
     checkpoint.root = pending->root;
-    enum err err = package_verify(package, package->body, &held, &checkpoint, leaves, keep_record,
-                                  &kept);
+    enum err err =
+        package_verify(package, package->body, &held, &checkpoint, leaves, keep_record, &kept);
     size_t before = history->count;
     for (size_t i = 0; i < kept.count; i++) {
         if (err == OK && package->first + i >= history->count) {
@@ -473,8 +479,7 @@ static void keep_receipt(struct store_log *log, const char *hub, uint64_t size)
         log->receipts[i].size = size;
 }
 
-enum err store_receipt(struct store *store, const struct effect_store_receipt *effect,
-                       bool *proven)
+enum err store_receipt(struct store *store, const struct effect_store_receipt *effect, bool *proven)
 {
     struct store_log *log = store_find(store, &effect->log);
     struct merkle_source source = history_source(&log->main);
@@ -501,9 +506,11 @@ enum err store_receipt(struct store *store, const struct effect_store_receipt *e
     return OK;
 }
 
-/* ---- giving ------------------------------------------------------------------------------------ */
+/* ---- giving ------------------------------------------------------------------------------------
+ */
 
-enum err store_cosign(struct store *store, const char *hub, const struct effect_sign_receipt *effect)
+enum err store_cosign(struct store *store, const char *hub,
+                      const struct effect_sign_receipt *effect)
 {
     struct store_log *log = store_find(store, &effect->log);
     const struct store_note *note = NULL;

@@ -64,12 +64,13 @@ void store_receipt_key(const char *node, struct sign_key *key);
 /* The effects. `*proven` becomes true when a fork proof was stored. */
 enum err store_checkpoint(struct store *store, const struct effect_store_checkpoint *effect,
                           bool *proven);
-enum err store_package(struct store *store, const struct effect_store_package *effect,
-                       bool *proven, bool *first_stored);
+enum err store_package(struct store *store, const struct effect_store_package *effect, bool *proven,
+                       bool *first_stored);
 enum err store_receipt(struct store *store, const struct effect_store_receipt *effect,
                        bool *proven);
 enum err store_fork(struct store *store, const struct effect_store_fork *effect);
-enum err store_cosign(struct store *store, const char *hub, const struct effect_sign_receipt *effect);
+enum err store_cosign(struct store *store, const char *hub,
+                      const struct effect_sign_receipt *effect);
 /* The note to be shown, or NULL. */
 const struct store_note *store_choose(const struct store_log *log,
                                       const struct effect_send_checkpoint *effect);

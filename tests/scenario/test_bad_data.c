@@ -64,17 +64,16 @@ Test(bad_data, a_gap_is_refused_with_the_position_that_is_lacking)
     world->meddle = lose_one_package;
     node_write(ardabil, 600);
     world_wait(world, 3000);
-    world_expect(world,
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@601 from=1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=601  (lost)\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 256..512 against=601\n"
-                 "ardabil <- hub  REFUSAL ardabil/hub/b1 GAP next=1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 512..601 against=601\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@601 from=601\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=601\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 256..512 against=601\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 512..601 against=601\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@601\n");
+    world_expect(world, "hub <- ardabil  CHECKPOINT ardabil/hub/b1@601 from=1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=601  (lost)\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 256..512 against=601\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 GAP next=1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 512..601 against=601\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@601 from=601\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=601\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 256..512 against=601\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 512..601 against=601\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@601\n");
     cr_assert(node_holds_all_of(hub, ardabil));
     world_free(world);
 }
@@ -97,15 +96,14 @@ Test(bad_data, a_corrupt_package_is_refused_and_asked_for_again_later)
     node_write(ardabil, 300);
     node_write(hub, 5);
     world_wait(world, 3000);
-    world_expect(world,
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@301 from=1\n"
-                 "ardabil <- hub  CHECKPOINT hub/all/a1@6 from=1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=301\n"
-                 "ardabil <- hub  PACKAGE hub/all/a1 1..6 against=6\n"
-                 "hub ! BAD_DATA by ardabil\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 256..301 against=301\n"
-                 "ardabil <- hub  REFUSAL ardabil/hub/b1 COMMITMENT next=1\n"
-                 "ardabil ! REFUSED by hub ardabil/hub/b1 held=301 seen=5\n");
+    world_expect(world, "hub <- ardabil  CHECKPOINT ardabil/hub/b1@301 from=1\n"
+                        "ardabil <- hub  CHECKPOINT hub/all/a1@6 from=1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=301\n"
+                        "ardabil <- hub  PACKAGE hub/all/a1 1..6 against=6\n"
+                        "hub ! BAD_DATA by ardabil\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 256..301 against=301\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 COMMITMENT next=1\n"
+                        "ardabil ! REFUSED by hub ardabil/hub/b1 held=301 seen=5\n");
     cr_assert(node_holds_all_of(ardabil, hub)); /* the other direction went on */
     world_wait(world, 65000);
     cr_assert(node_holds_all_of(hub, ardabil));
@@ -152,13 +150,12 @@ Test(bad_data, a_wrong_signature_is_refused_and_nothing_after_it_is_taken)
     world->meddle = corrupt_signature;
     node_write(ardabil, 300);
     world_wait(world, 3000);
-    world_expect(world,
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@301 from=1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=301\n"
-                 "hub ! BAD_DATA by ardabil\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 256..301 against=301\n"
-                 "ardabil <- hub  REFUSAL ardabil/hub/b1 SIGNATURE next=1\n"
-                 "ardabil ! REFUSED by hub ardabil/hub/b1 held=301 seen=3\n");
+    world_expect(world, "hub <- ardabil  CHECKPOINT ardabil/hub/b1@301 from=1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=301\n"
+                        "hub ! BAD_DATA by ardabil\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 256..301 against=301\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 SIGNATURE next=1\n"
+                        "ardabil ! REFUSED by hub ardabil/hub/b1 held=301 seen=3\n");
     cr_assert_eq(node_log(hub, "ardabil/hub/b1")->main.count, 1); /* R3 */
     world_wait(world, 65000);
     cr_assert(node_holds_all_of(hub, ardabil));

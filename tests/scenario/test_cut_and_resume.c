@@ -4,8 +4,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-/* Writes on both sides, a restart of the province included, with one cut after `cut_after` messages.
- * Gives the number of messages it took. */
+/* Writes on both sides, a restart of the province included, with one cut after `cut_after`
+ * messages. Gives the number of messages it took. */
 static size_t run_with_cut(size_t cut_after)
 {
     struct world *world = world_new();

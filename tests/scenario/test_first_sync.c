@@ -51,17 +51,16 @@ Test(first_sync, what_was_written_while_the_link_was_cut_goes_up_in_packages_of_
     world_forget_transcript(world);
     world_heal(world);
     world_wait(world, 60000);
-    world_expect(world,
-                 "--- healed\n"
-                 "ardabil <- hub  HEADS ardabil/hub/b1@1 hub/all/a1@1 complete\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@601 hub/all/a1@1 complete\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@1\n"
-                 "ardabil <- hub  WANT ardabil/hub/b1 next=1 pending=1\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@601 from=1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=601\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 256..512 against=601\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 512..601 against=601\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@601\n");
+    world_expect(world, "--- healed\n"
+                        "ardabil <- hub  HEADS ardabil/hub/b1@1 hub/all/a1@1 complete\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@601 hub/all/a1@1 complete\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@1\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=1 pending=1\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@601 from=1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 1..256 against=601\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 256..512 against=601\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 512..601 against=601\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@601\n");
     cr_assert(node_holds_all_of(hub, ardabil));
     world_free(world);
 }

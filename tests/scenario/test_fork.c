@@ -5,8 +5,7 @@
 #include <criterion/criterion.h>
 
 /* A machine is set back while running, and writes `more` records before the hub hears of it. */
-static void forked_world(struct world **world, struct node **hub, struct node **ardabil,
-                         size_t more)
+static void fork_world(struct world **world, struct node **hub, struct node **ardabil, size_t more)
 {
     struct store backup;
     *world = world_new();
@@ -27,6 +26,13 @@ static void forked_world(struct world **world, struct node **hub, struct node **
     world_run(*world);
     node_write(*ardabil, more);
     world_run(*world);
+}
+
+/* The same, and they have met. */
+static void forked_world(struct world **world, struct node **hub, struct node **ardabil,
+                         size_t more)
+{
+    fork_world(world, hub, ardabil, more);
     world_forget_transcript(*world);
     world_heal(*world);
     world_wait(*world, 60000);
@@ -50,36 +56,35 @@ Test(fork, a_shorter_branch_is_found_by_the_author_and_proven_to_the_hub)
     struct world *world;
     struct node *hub, *ardabil;
     forked_world(&world, &hub, &ardabil, 2);
-    world_expect(world,
-                 "--- healed\n"
-                 "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
-                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=6 seen=9\n"
-                 "ardabil * needs an incarnation: BEHIND\n"
-                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@6\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@6 hub/all/a1@1 complete\n"
-                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=9 seen=6\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=6 pending=6\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=6\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 6..9 against=9\n"
-                 "ardabil ! FORK by hub ardabil/hub/b1 held=6 seen=9\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
-                 "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=6\n"
-                 "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=6\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
-                 "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=6 seen=9\n"
-                 "hub <- ardabil  FORK ardabil/hub/b1@6 >< ardabil/hub/b1@9 position=4\n"
-                 "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
-                 "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
-                 "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@6 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 0..6 against=6\n");
+    world_expect(world, "--- healed\n"
+                        "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
+                        "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=6 seen=9\n"
+                        "ardabil * needs an incarnation: BEHIND\n"
+                        "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@6\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@6 hub/all/a1@1 complete\n"
+                        "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=9 seen=6\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=6 pending=6\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=6\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 6..9 against=9\n"
+                        "ardabil ! FORK by hub ardabil/hub/b1 held=6 seen=9\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=6\n"
+                        "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=6\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
+                        "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=6 seen=9\n"
+                        "hub <- ardabil  FORK ardabil/hub/b1@6 >< ardabil/hub/b1@9 position=4\n"
+                        "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@6 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 0..6 against=6\n");
     check_both_branches(hub, 9, 6);
     check_both_branches(ardabil, 6, 9);
     node_write(ardabil, 4);
@@ -95,34 +100,33 @@ Test(fork, a_longer_branch_is_found_by_the_hub_and_proven_to_the_author)
     struct world *world;
     struct node *hub, *ardabil;
     forked_world(&world, &hub, &ardabil, 10);
-    world_expect(world,
-                 "--- healed\n"
-                 "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@14 hub/all/a1@1 complete\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
-                 "ardabil <- hub  WANT ardabil/hub/b1 next=9 pending=9\n"
-                 "ardabil ! FORK by hub ardabil/hub/b1 held=14 seen=9\n"
-                 "ardabil * needs an incarnation: FORKED\n"
-                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@14\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=9\n"
-                 "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=14\n"
-                 "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=14\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 9..14 against=14\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
-                 "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=0\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
-                 "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=14 seen=9\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=0\n"
-                 "hub <- ardabil  FORK ardabil/hub/b1@14 >< ardabil/hub/b1@9 position=4\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
-                 "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 0..14 against=14\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n");
+    world_expect(world, "--- healed\n"
+                        "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@14 hub/all/a1@1 complete\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=9 pending=9\n"
+                        "ardabil ! FORK by hub ardabil/hub/b1 held=14 seen=9\n"
+                        "ardabil * needs an incarnation: FORKED\n"
+                        "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@14\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=9\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=14\n"
+                        "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=14\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 9..14 against=14\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=0\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                        "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=14 seen=9\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=0\n"
+                        "hub <- ardabil  FORK ardabil/hub/b1@14 >< ardabil/hub/b1@9 position=4\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                        "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 0..14 against=14\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n");
     check_both_branches(hub, 9, 14);
     check_both_branches(ardabil, 14, 9);
     world_free(world);
@@ -133,31 +137,30 @@ Test(fork, a_branch_of_the_same_length_is_found_by_the_receipt)
     struct world *world;
     struct node *hub, *ardabil;
     forked_world(&world, &hub, &ardabil, 5);
-    world_expect(world,
-                 "--- healed\n"
-                 "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
-                 "ardabil ! FORK by hub ardabil/hub/b1 held=9 seen=9\n"
-                 "ardabil * needs an incarnation: FORKED\n"
-                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@9\n"
-                 "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=9 seen=0\n"
-                 "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=9\n"
-                 "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=9\n"
-                 "hub <- ardabil  FORK ardabil/hub/b1@9 >< ardabil/hub/b1@9\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
-                 "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=0\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
-                 "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@9 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 0..9 against=9\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n");
+    world_expect(world, "--- healed\n"
+                        "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
+                        "ardabil ! FORK by hub ardabil/hub/b1 held=9 seen=9\n"
+                        "ardabil * needs an incarnation: FORKED\n"
+                        "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@9\n"
+                        "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=9 seen=0\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=9\n"
+                        "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=9\n"
+                        "hub <- ardabil  FORK ardabil/hub/b1@9 >< ardabil/hub/b1@9\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                        "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=0\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@9 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 0..9 against=9\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n");
     check_both_branches(hub, 9, 9);
     check_both_branches(ardabil, 9, 9);
     world_free(world);
@@ -188,24 +191,9 @@ Test(fork, both_branches_are_still_there_after_restarts_on_both_sides)
 Test(fork, a_cut_at_every_message_does_not_keep_the_proof_from_both_sides)
 {
     for (size_t n = 0; n < 60; n++) {
-        struct world *world = world_new();
-        struct node *hub = world_add(world, "hub", ROLE_HUB);
-        struct node *ardabil = world_add(world, "ardabil", ROLE_PROVINCE);
-        struct store backup;
-        world_peers(ardabil, hub);
-        world_start(world);
-        world_wait(world, 3000);
-        node_write(ardabil, 3);
-        world_wait(world, 3000);
-        store_copy(&backup, &ardabil->store);
-        node_write(ardabil, 5);
-        world_wait(world, 3000);
-        world_cut(world);
-        world_run(world);
-        ardabil->salt = 77;
-        node_rewind(ardabil, &backup);
-        node_write(ardabil, 10);
-        world_run(world);
+        struct world *world;
+        struct node *hub, *ardabil;
+        fork_world(&world, &hub, &ardabil, 10);
         world_heal(world);
         world->cut_after = world->delivered + n;
         world_wait(world, 300000);

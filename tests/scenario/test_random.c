@@ -1,6 +1,6 @@
 /* Random worlds: whatever happened, when it is over every log is held by everybody who may hold it,
- * as far as anybody can prove it (R1, R5, R6). A failing seed is printed; SAMAD_SEED=n runs that one
- * alone, SAMAD_SEEDS=n as many. */
+ * as far as anybody can prove it (R1, R5, R6). A failing seed is printed; SAMAD_SEED=n runs that
+ * one alone, SAMAD_SEEDS=n as many. */
 #include "tests/scenario/dice.h"
 #include "tests/scenario/transcript.h"
 

@@ -52,15 +52,14 @@ static bool holds(const struct store_log *log, const struct history *history)
 }
 
 /* Both histories as the hub and the node had them; neither may be gone in the end. */
-static void check(struct node *node, const struct store_log *first,
-                  const struct store_log *second, uint64_t seed)
+static void check(struct node *node, const struct store_log *first, const struct store_log *second,
+                  uint64_t seed)
 {
     struct store_log *log = store_find(&node->store, &second->id);
     cr_assert(holds(log, &first->main), "seed %llu: %s lacks the first history (%zu of %zu)",
               (unsigned long long)seed, node->name, log ? log->main.count : 0, first->main.count);
     cr_assert(holds(log, &second->main), "seed %llu: %s lacks the second history (%zu of %zu)",
-              (unsigned long long)seed, node->name, log ? log->main.count : 0,
-              second->main.count);
+              (unsigned long long)seed, node->name, log ? log->main.count : 0, second->main.count);
     cr_assert(log->frozen && log->proven, "seed %llu: %s has no proof", (unsigned long long)seed,
               node->name);
 }

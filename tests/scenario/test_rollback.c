@@ -32,29 +32,28 @@ Test(rollback, a_restored_node_gets_its_missing_suffix_back_and_names_it)
     world_forget_transcript(world);
     node_start(ardabil);
     world_wait(world, 60000);
-    world_expect(world,
-                 "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
-                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
-                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@5\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@5 hub/all/a1@1 complete\n"
-                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
-                 "ardabil * needs an incarnation: MERGE\n"
-                 "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@10 ardabil/hub/b3@1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
-                 "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
+    world_expect(world, "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
+                        "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
+                        "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@5\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@5 hub/all/a1@1 complete\n"
+                        "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                        "ardabil * needs an incarnation: MERGE\n"
+                        "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@10 ardabil/hub/b3@1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                        "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
     cr_assert(node_holds_all_of(hub, ardabil));
     cr_assert(node_holds_all_of(ardabil, hub));
     cr_assert_eq(node_log(ardabil, "ardabil/hub/b1")->main.count, 10);
@@ -83,28 +82,27 @@ Test(rollback, a_restored_node_that_could_not_ask_goes_on_and_merges_later)
     world_forget_transcript(world);
     world_heal(world);
     world_wait(world, 60000);
-    world_expect(world,
-                 "--- healed\n"
-                 "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
-                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@8 hub/all/a1@1 complete\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@8 from=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..8 against=8\n"
-                 "ardabil * needs an incarnation: MERGE\n"
-                 "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@8\n"
-                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@10\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@8\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b3@1\n"
-                 "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
+    world_expect(world, "--- healed\n"
+                        "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
+                        "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@8 hub/all/a1@1 complete\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@8 from=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..8 against=8\n"
+                        "ardabil * needs an incarnation: MERGE\n"
+                        "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@8\n"
+                        "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@10\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@8\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b3@1\n"
+                        "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
     cr_assert(node_holds_all_of(hub, ardabil));
     world_free(world);
 }
@@ -123,30 +121,29 @@ Test(rollback, a_machine_rewound_while_running_closes_its_log_and_gets_the_rest_
     node_rewind(ardabil, &backup);
     world_forget_transcript(world);
     world_wait(world, 60000);
-    world_expect(world,
-                 "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
-                 "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
-                 "ardabil * needs an incarnation: BEHIND\n"
-                 "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@5\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@5 hub/all/a1@1 complete\n"
-                 "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
-                 "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
-                 "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
-                 "ardabil * needs an incarnation: MERGE\n"
-                 "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@1\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b1@10 ardabil/hub/b3@1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
-                 "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
+    world_expect(world, "ardabil <- hub  HEADS ardabil/hub/b1@10 hub/all/a1@1 complete\n"
+                        "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=5 seen=10\n"
+                        "ardabil * needs an incarnation: BEHIND\n"
+                        "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@5\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@5 hub/all/a1@1 complete\n"
+                        "hub ! ROLLBACK by ardabil ardabil/hub/b1 held=10 seen=5\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=5 pending=5\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@10 from=5\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 5..10 against=10\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                        "ardabil * needs an incarnation: MERGE\n"
+                        "ardabil * opens ardabil/hub/b3 naming ardabil/hub/b1@10 ardabil/hub/b2@1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@10 ardabil/hub/b3@1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n"
+                        "ardabil <- hub  WANT ardabil/hub/b3 next=0 pending=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b3@1 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b3 0..1 against=1\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b3@1\n");
     cr_assert(node_holds_all_of(hub, ardabil));
     cr_assert_eq(node_log(ardabil, "ardabil/hub/b1")->main.count, 10);
     world_free(world);
@@ -172,27 +169,26 @@ Test(rollback, a_hub_that_lost_everything_is_noticed_and_filled_again)
     world_forget_transcript(world);
     node_start(hub);
     world_wait(world, 60000);
-    world_expect(world,
-                 "hub * opens hub/all/a2\n"
-                 "ardabil <- hub  HEADS hub/all/a2@1 complete\n"
-                 "hub <- ardabil  HEADS ardabil/hub/b2@4 hub/all/a1@1 complete\n"
-                 "hub ! ROLLBACK by hub hub/all/a1 held=0 seen=1\n"
-                 "hub <- ardabil  WANT hub/all/a2 next=0 pending=0\n"
-                 "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
-                 "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b2 held=4 seen=0\n"
-                 "ardabil <- hub  WANT hub/all/a1 next=0 pending=0\n"
-                 "ardabil <- hub  CHECKPOINT hub/all/a2@1 from=0\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b2@4 from=0\n"
-                 "ardabil <- hub  PACKAGE hub/all/a2 0..1 against=1\n"
-                 "hub <- ardabil  CHECKPOINT hub/all/a1@1 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b2 0..4 against=4\n"
-                 "hub <- ardabil  PACKAGE hub/all/a1 0..1 against=1\n"
-                 "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
-                 "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b1 held=10 seen=0\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b2@4\n"
-                 "hub <- ardabil  CHECKPOINT ardabil/hub/b1@10 from=0\n"
-                 "hub <- ardabil  PACKAGE ardabil/hub/b1 0..10 against=10\n"
-                 "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n");
+    world_expect(world, "hub * opens hub/all/a2\n"
+                        "ardabil <- hub  HEADS hub/all/a2@1 complete\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@4 hub/all/a1@1 complete\n"
+                        "hub ! ROLLBACK by hub hub/all/a1 held=0 seen=1\n"
+                        "hub <- ardabil  WANT hub/all/a2 next=0 pending=0\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b2 held=4 seen=0\n"
+                        "ardabil <- hub  WANT hub/all/a1 next=0 pending=0\n"
+                        "ardabil <- hub  CHECKPOINT hub/all/a2@1 from=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@4 from=0\n"
+                        "ardabil <- hub  PACKAGE hub/all/a2 0..1 against=1\n"
+                        "hub <- ardabil  CHECKPOINT hub/all/a1@1 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..4 against=4\n"
+                        "hub <- ardabil  PACKAGE hub/all/a1 0..1 against=1\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=0\n"
+                        "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b1 held=10 seen=0\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@4\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@10 from=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 0..10 against=10\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@10\n");
     cr_assert(node_holds_all_of(hub, ardabil));
     cr_assert(node_holds_all_of(ardabil, hub));
     world_free(world);

@@ -67,17 +67,17 @@ static void add_fork(struct world *world, struct bytes proof)
 
 static const char *refusal_name(uint32_t code)
 {
-    static const char *const names[] = { "?",          "GAP",       "PROOF", "SIGNATURE",
-                                         "FORK",       "COMMITMENT", "MALFORMED", "FULL",
-                                         "NOT_ADMITTED", "BUSY",    "UNWANTED" };
+    static const char *const names[] = { "?",          "GAP",       "PROOF", "SIGNATURE",    "FORK",
+                                         "COMMITMENT", "MALFORMED", "FULL",  "NOT_ADMITTED", "BUSY",
+                                         "UNWANTED" };
     return code < sizeof names / sizeof *names ? names[code] : "?";
 }
 
 static const char *close_name(uint32_t code)
 {
-    static const char *const names[] = { "NORMAL", "VERSION", "UNKNOWN_NODE", "DUPLICATE",
-                                         "MALFORMED", "LIMIT", "TIMEOUT", "SHUTDOWN",
-                                         "BUSY", "IDENTITY" };
+    static const char *const names[] = { "NORMAL",    "VERSION", "UNKNOWN_NODE", "DUPLICATE",
+                                         "MALFORMED", "LIMIT",   "TIMEOUT",      "SHUTDOWN",
+                                         "BUSY",      "IDENTITY" };
     return code < sizeof names / sizeof *names ? names[code] : "?";
 }
 

@@ -36,7 +36,8 @@ static void *must(void *memory)
     return memory;
 }
 
-/* ---- the queue --------------------------------------------------------------------------------- */
+/* ---- the queue ---------------------------------------------------------------------------------
+ */
 
 static struct item *item_add(struct node *to, enum item_kind kind)
 {
@@ -69,7 +70,8 @@ static void item_free(struct item *item)
 
 static void node_step(struct node *node, struct event *event);
 
-/* ---- links ------------------------------------------------------------------------------------- */
+/* ---- links -------------------------------------------------------------------------------------
+ */
 
 static struct wire *wire_find(struct world *world, uint64_t id)
 {
@@ -109,9 +111,8 @@ static void connect_to(struct node *node, const char *name)
     }
     world->wires = must(realloc(world->wires, (world->wire_count + 1) * sizeof *world->wires));
     struct wire *wire = &world->wires[world->wire_count++];
-    *wire = (struct wire){ .id = world->wire_count,
-                           .ends = { node, peer },
-                           .open = { true, true } };
+    *wire =
+        (struct wire){ .id = world->wire_count, .ends = { node, peer }, .open = { true, true } };
     uint64_t id = wire->id;
     opened_add(node, peer, id, true);
     opened_add(peer, node, id, false);
@@ -171,7 +172,8 @@ void world_heal(struct world *world)
     transcript_add(world, "--- healed\n");
 }
 
-/* ---- what a node does -------------------------------------------------------------------------- */
+/* ---- what a node does --------------------------------------------------------------------------
+ */
 
 static void add_parents(struct item *item, const struct history *history,
                         const struct log_head **parents, size_t *count)
@@ -191,8 +193,7 @@ static void open_log(struct node *node, const char *audience, bool unasked)
 {
     struct log_id id;
     uint8_t incarnation[INCARNATION_SIZE] = { 0 };
-    incarnation[0] =
-        (uint8_t)(0xa0 + 0x10 * (node - node->world->nodes) + ++node->opened);
+    incarnation[0] = (uint8_t)(0xa0 + 0x10 * (node - node->world->nodes) + ++node->opened);
     require(log_id_init(&id, bytes_of_string(node->options.node), bytes_of_string(audience),
                         incarnation) == OK);
     require(node->live_count < NODE_LIVE_MAX);
@@ -201,8 +202,7 @@ static void open_log(struct node *node, const char *audience, bool unasked)
     store_write(&node->store, log, 1, node->salt);
     struct event *event = event_add(node, EVENT_LOG_OPENED);
     event->own_log = (struct event_own_log){ .log = id, .size = log->main.count };
-    add_parents(last_item(node), &log->main, &event->own_log.parents,
-                &event->own_log.parent_count);
+    add_parents(last_item(node), &log->main, &event->own_log.parents, &event->own_log.parent_count);
     transcript_opens(node, event, unasked);
 }
 
@@ -239,7 +239,8 @@ void node_write(struct node *node, size_t count)
     event->own_log = (struct event_own_log){ .log = log->id, .size = log->main.count };
 }
 
-/* ---- effects ----------------------------------------------------------------------------------- */
+/* ---- effects -----------------------------------------------------------------------------------
+ */
 
 static void send_checkpoint(struct node *node, const struct effect_send_checkpoint *effect)
 {
@@ -336,8 +337,7 @@ static void answer_stored(struct node *node, enum event_type type, const char *f
                                            .size = size,
                                            .proven = proven };
     if (first)
-        add_parents(last_item(node), history, &event->stored.parents,
-                    &event->stored.parent_count);
+        add_parents(last_item(node), history, &event->stored.parents, &event->stored.parent_count);
 }
 
 static void do_store_checkpoint(struct node *node, const struct effect_store_checkpoint *effect)
@@ -360,18 +360,17 @@ static void do_store_package(struct node *node, const struct effect_store_packag
 static void do_store_receipt(struct node *node, const struct effect_store_receipt *effect)
 {
     struct event *event = event_add(node, EVENT_RECEIPT_STORED);
-    event->receipt_stored = (struct event_receipt_stored){
-        .hub = effect->hub, .log = effect->log, .size = effect->size
-    };
-    event->receipt_stored.err =
-        store_receipt(&node->store, effect, &event->receipt_stored.proven);
+    event->receipt_stored = (struct event_receipt_stored){ .hub = effect->hub,
+                                                           .log = effect->log,
+                                                           .size = effect->size };
+    event->receipt_stored.err = store_receipt(&node->store, effect, &event->receipt_stored.proven);
 }
 
 static void do_store_fork(struct node *node, const struct effect_store_fork *effect)
 {
     struct event *event = event_add(node, EVENT_FORK_STORED);
-    event->fork_stored = (struct event_fork_stored){ .fork_node = effect->fork_node,
-                                                     .log = effect->log };
+    event->fork_stored =
+        (struct event_fork_stored){ .fork_node = effect->fork_node, .log = effect->log };
     event->fork_stored.err = store_fork(&node->store, effect);
 }
 
@@ -391,8 +390,8 @@ static void do_close(struct node *node, const struct effect_close *effect)
 {
     static struct message message;
     message.type = MESSAGE_CLOSE;
-    message.close = (struct message_close){ .code = effect->code,
-                                            .text = bytes_of_string(effect->text) };
+    message.close =
+        (struct message_close){ .code = effect->code, .text = bytes_of_string(effect->text) };
     transmit_message(node, effect->link, &message);
     hang_up(node, effect->link);
 }
@@ -460,7 +459,8 @@ static void node_step(struct node *node, struct event *event)
         carry_out(node, &node->effects.items[i]);
 }
 
-/* ---- life of a node ---------------------------------------------------------------------------- */
+/* ---- life of a node ----------------------------------------------------------------------------
+ */
 
 static void load(struct node *node)
 {
@@ -531,7 +531,8 @@ void node_rewind(struct node *node, struct store *backup)
     event->own_log = (struct event_own_log){ .log = live, .size = log->main.count };
 }
 
-/* ---- the world --------------------------------------------------------------------------------- */
+/* ---- the world ---------------------------------------------------------------------------------
+ */
 
 struct world *world_new(void)
 {
@@ -604,9 +605,8 @@ static void deliver(struct item *item)
     world->delivered++;
     twin = message;
     struct event event = { .type = EVENT_MESSAGE };
-    event.message = (struct event_message){
-        .link = item->link, .message = &message, .size = item->bytes.size
-    };
+    event.message =
+        (struct event_message){ .link = item->link, .message = &message, .size = item->bytes.size };
     for (int times = delivery == LOSE ? 0 : delivery == DELIVER ? 1 : 2; times > 0; times--) {
         node_step(to, &event);
         event.message.message = &twin;

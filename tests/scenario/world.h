@@ -28,11 +28,11 @@ struct node {
     struct effects effects;
     struct log_id live[NODE_LIVE_MAX]; /* what it writes now */
     size_t live_count;
-    unsigned process;   /* counts its starts: answers to an earlier process are dropped */
-    unsigned opened;    /* numbers its incarnations */
-    bool passive;       /* does not open a log when it may write */
-    bool slow;          /* its store answers nothing until this is taken back */
-    bool full;          /* its store answers ERR_FULL */
+    unsigned process; /* counts its starts: answers to an earlier process are dropped */
+    unsigned opened;  /* numbers its incarnations */
+    bool passive;     /* does not open a log when it may write */
+    bool slow;        /* its store answers nothing until this is taken back */
+    bool full;        /* its store answers ERR_FULL */
     uint8_t salt;
 };
 
@@ -47,11 +47,11 @@ struct world {
     struct wire *wires;
     size_t wire_count;
     struct item *first, *last;
-    bool cut;    /* no link can be opened */
-    bool silent; /* everything sent is lost, and nobody is told */
-    size_t delivered;  /* messages so far */
-    size_t cut_after;  /* cut once, when that many have been delivered; 0 never */
-    bool print_hello;  /* also print HELLO, PING, PONG, CREDIT */
+    bool cut;         /* no link can be opened */
+    bool silent;      /* everything sent is lost, and nobody is told */
+    size_t delivered; /* messages so far */
+    size_t cut_after; /* cut once, when that many have been delivered; 0 never */
+    bool print_hello; /* also print HELLO, PING, PONG, CREDIT */
     world_meddle *meddle;
     struct buffer transcript;
 };

@@ -169,9 +169,8 @@ Test(core, cuts_off_a_peer_that_sends_more_than_its_credit, .fini = end)
     open_link(1, "hub");
     hello(1, "hub", ROLE_HUB);
     message.type = MESSAGE_PACKAGE;
-    message.package = (struct message_package){
-        .log = log_of("hub", "all", 1), .count = 1, .against = 1
-    };
+    message.package =
+        (struct message_package){ .log = log_of("hub", "all", 1), .count = 1, .against = 1 };
     /* Nobody asked for it: it is not taken, but the bytes came, and are given back at once. */
     for (int i = 0; i < 40; i++)
         receive(1, 1 << 20, 30);
@@ -198,8 +197,7 @@ static void announce(uint64_t link, const char *node, const char *audience, uint
     receive(link, 1000, now_ms);
 }
 
-Test(core, keeps_no_more_announced_logs_than_the_limit_and_forgets_them_with_the_link,
-     .fini = end)
+Test(core, keeps_no_more_announced_logs_than_the_limit_and_forgets_them_with_the_link, .fini = end)
 {
     struct core_options options = province_options();
     options.unheld_log_max = 100;

@@ -102,7 +102,9 @@ static void any_message(void)
 
 static enum err any_err(void)
 {
-    static const enum err errs[] = { OK, OK, OK, ERR_STALE, ERR_PROOF, ERR_FORK, ERR_FULL, ERR_GAP };
+    static const enum err errs[] = {
+        OK, OK, OK, ERR_STALE, ERR_PROOF, ERR_FORK, ERR_FULL, ERR_GAP
+    };
     return errs[draw(8)];
 }
 
@@ -143,9 +145,9 @@ static void answer_effect(const struct effect *effect)
     case EFFECT_SEND_CHECKPOINT:
         cr_assert_leq(effect->send_checkpoint.at_least, effect->send_checkpoint.limit);
         answer->type = EVENT_CHECKPOINT_SENT;
-        answer->checkpoint_sent = (struct event_checkpoint_sent){
-            .link = effect->send_checkpoint.link, .log = effect->send_checkpoint.log
-        };
+        answer->checkpoint_sent =
+            (struct event_checkpoint_sent){ .link = effect->send_checkpoint.link,
+                                            .log = effect->send_checkpoint.log };
         answer->checkpoint_sent.size = effect->send_checkpoint.limit;
         answer->checkpoint_sent.err = draw(10) ? OK : ERR_CORRUPT;
         answer_count++;
@@ -153,9 +155,8 @@ static void answer_effect(const struct effect *effect)
     case EFFECT_SEND_RECORDS:
         cr_assert_lt(effect->send_records.first, effect->send_records.end);
         answer->type = EVENT_RECORDS_SENT;
-        answer->records_sent = (struct event_records_sent){
-            .link = effect->send_records.link, .log = effect->send_records.log
-        };
+        answer->records_sent = (struct event_records_sent){ .link = effect->send_records.link,
+                                                            .log = effect->send_records.log };
         answer->records_sent.next = effect->send_records.end;
         answer->records_sent.size = draw(effect->send_records.budget + 1);
         answer_count++;

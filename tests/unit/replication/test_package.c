@@ -73,8 +73,8 @@ static enum err verify_holding(uint64_t held)
     struct merkle_source own = { .node = node, .context = &held };
     struct checkpoint checkpoint = { .log = log_id, .size = package.against };
     cr_assert_eq(merkle_root(&source, package.against, &checkpoint.root), OK);
-    enum err err = package_verify(&package, buffer_bytes(&body), &own, &checkpoint, found, NULL,
-                                  NULL);
+    enum err err =
+        package_verify(&package, buffer_bytes(&body), &own, &checkpoint, found, NULL, NULL);
     for (uint64_t i = 0; err == OK && i < package.count; i++)
         cr_assert(hash_equal(&found[i], &leaves[package.first + i]));
     return err;
@@ -135,7 +135,7 @@ Test(package, with_any_flipped_bit_is_refused)
     } ranges[] = { { 256, 256 }, { 510, 1 }, { 512, 3 } };
     for (size_t r = 0; r < 3; r++) {
         make(ranges[r].first, ranges[r].count, 700);
-        for (size_t bit = 0; bit < body.size * 8; bit += body.size > 2000 ? 97 : 1) {
+        for (size_t bit = 0; bit<body.size * 8; bit += body.size> 2000 ? 97 : 1) {
             body.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
             cr_assert_neq(verify_holding(ranges[r].first), OK, "body bit %zu", bit);
             body.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
