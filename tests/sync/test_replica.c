@@ -1,0 +1,204 @@
+/* Core and replica on real stores: what the daemon does, without threads and sockets. */
+#include "replication/core/fork.h"
+#include "tests/support/folder.h"
+#include "tests/support/records.h"
+#include "tests/sync/shell.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MANY = 1 << 20 };
+
+struct pair {
+    char folder[FOLDER_PATH_SIZE], province_path[FOLDER_PATH_SIZE], hub_path[FOLDER_PATH_SIZE];
+    struct shell province, hub;
+    struct log_id log;
+    uint64_t link;
+};
+
+static void pair_open(struct pair *pair)
+{
+    memset(pair, 0, sizeof *pair);
+    folder_make(pair->folder);
+    folder_path(pair->province_path, pair->folder, "province");
+    folder_path(pair->hub_path, pair->folder, "hub");
+    shell_open(&pair->province, "ardabil", ROLE_PROVINCE, "centre", pair->province_path);
+    shell_open(&pair->hub, "centre", ROLE_HUB, "ardabil", pair->hub_path);
+    pair->log = sample_log("ardabil", "hub", 1);
+}
+
+static void pair_link(struct pair *pair)
+{
+    pair->link++;
+    shell_link(&pair->province, pair->link, "centre", true);
+    shell_link(&pair->hub, pair->link, "ardabil", false);
+}
+
+static void pair_unlink(struct pair *pair)
+{
+    shell_unlink(&pair->province);
+    shell_unlink(&pair->hub);
+}
+
+static void pair_close(struct pair *pair)
+{
+    shell_close(&pair->province);
+    shell_close(&pair->hub);
+    folder_remove(pair->folder);
+}
+
+static void expect_equal(struct pair *pair, uint64_t size)
+{
+    struct hash own, theirs;
+    cr_assert_eq(shell_held(&pair->province, &pair->log, &own), size);
+    cr_assert_eq(shell_held(&pair->hub, &pair->log, &theirs), size);
+    cr_assert(hash_equal(&own, &theirs));
+}
+
+static uint64_t receipted(struct pair *pair)
+{
+    uint32_t number;
+    uint64_t size = 0;
+    struct buffer receipt = { 0 };
+    struct store_txn txn = store_begin_read(log_store_environment(pair->province.logs));
+    if (log_find(pair->province.logs, &txn, &pair->log, &number) == OK)
+        (void)log_receipt_get(pair->province.logs, &txn, number, "centre", &receipt, &size);
+    store_abort(&txn);
+    buffer_close(&receipt);
+    return size;
+}
+
+Test(replica, a_first_sync_ends_with_equal_stores_and_a_receipt)
+{
+    struct pair pair;
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 700, 1);
+    shell_write(&pair.province, &pair.log, 400, 1);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 1100);
+    cr_expect_eq(receipted(&pair), 1100);
+    shell_write(&pair.province, &pair.log, 1, 1);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 1101);
+    cr_expect_eq(receipted(&pair), 1101);
+    cr_expect(!pair.province.closed && !pair.hub.closed);
+    pair_close(&pair);
+}
+
+Test(replica, a_cut_after_any_message_is_made_up_for)
+{
+    for (size_t cut = 1; cut < 24; cut++) {
+        struct pair pair;
+        pair_open(&pair);
+        shell_write(&pair.province, &pair.log, 300, 1);
+        shell_write(&pair.province, &pair.log, 300, 1);
+        pair_link(&pair);
+        shell_exchange(&pair.province, &pair.hub, NULL, cut);
+        pair_unlink(&pair);
+        shell_write(&pair.province, &pair.log, 10, 1);
+        pair_link(&pair);
+        shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+        expect_equal(&pair, 610);
+        cr_expect_eq(receipted(&pair), 610, "cut after %zu", cut);
+        pair_close(&pair);
+    }
+}
+
+Test(replica, both_ends_may_be_restarted_from_their_stores)
+{
+    struct pair pair;
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 500, 1);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, 9);
+    shell_close(&pair.province);
+    shell_close(&pair.hub);
+    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+    shell_open(&pair.hub, "centre", ROLE_HUB, "ardabil", pair.hub_path);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 500);
+    cr_expect_eq(receipted(&pair), 500);
+    pair_close(&pair);
+}
+
+Test(replica, a_rolled_back_province_gets_its_suffix_back)
+{
+    struct pair pair;
+    char copy[FOLDER_PATH_SIZE], file[FOLDER_PATH_SIZE], to[FOLDER_PATH_SIZE];
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 50, 1);
+    shell_close(&pair.province);
+    folder_path(copy, pair.folder, "copy");
+    folder_path(file, pair.province_path, "data.mdb");
+    folder_path(to, pair.folder, "old.mdb");
+    file_copy(file, to);
+    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+    shell_write(&pair.province, &pair.log, 600, 1);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 650);
+    pair_unlink(&pair);
+    shell_close(&pair.province);
+    file_copy(to, file);
+    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+    struct log_id second = sample_log("ardabil", "hub", 2);
+    shell_write(&pair.province, &second, 5, 2);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 650);
+    struct hash root;
+    cr_expect_eq(shell_held(&pair.hub, &second, &root), 5);
+    cr_expect(pair.province.alarms[ALARM_ROLLBACK] + pair.hub.alarms[ALARM_ROLLBACK] > 0);
+    pair_close(&pair);
+}
+
+Test(replica, a_fork_is_frozen_proven_and_both_branches_are_kept)
+{
+    struct pair pair;
+    char file[FOLDER_PATH_SIZE], to[FOLDER_PATH_SIZE];
+    struct buffer proof = { 0 };
+    struct log_id proven;
+    uint32_t number, branch;
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 20, 1);
+    shell_close(&pair.province);
+    folder_path(file, pair.province_path, "data.mdb");
+    folder_path(to, pair.folder, "old.mdb");
+    file_copy(file, to);
+    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+    shell_write(&pair.province, &pair.log, 10, 1);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    pair_unlink(&pair);
+    shell_close(&pair.province);
+    file_copy(to, file);
+    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+    shell_write(&pair.province, &pair.log, 15, 99); /* other records at the same positions */
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    cr_expect_gt(pair.hub.alarms[ALARM_FORK], 0);
+    struct store_txn txn = store_begin_read(log_store_environment(pair.hub.logs));
+    struct log_state state, other;
+    cr_assert_eq(log_find(pair.hub.logs, &txn, &pair.log, &number), OK);
+    cr_assert_eq(log_state_get(pair.hub.logs, &txn, number, &state), OK);
+    cr_expect(state.frozen);
+    cr_expect_eq(state.size, 30, "the first branch is kept");
+    cr_assert_eq(log_branch(pair.hub.logs, &txn, &pair.log, false, &branch), OK);
+    cr_assert_eq(log_state_get(pair.hub.logs, &txn, branch, &other), OK);
+    cr_expect_eq(other.size, 35, "and the second");
+    store_abort(&txn);
+    struct buffer message = { 0 };
+    struct message *decoded = calloc(1, sizeof *decoded);
+    cr_assert_eq(replica_send_fork(pair.hub.replica, &pair.log, &message), OK);
+    cr_assert_eq(message_decode(decoded, buffer_bytes(&message)), OK);
+    struct sign_key key = shell_log_key("ardabil");
+    cr_expect_eq(fork_proof_verify(decoded->fork.proof, &key.public, &proven), OK);
+    cr_expect(log_id_equal(&proven, &pair.log));
+    free(decoded);
+    buffer_close(&message);
+    buffer_close(&proof);
+    pair_close(&pair);
+}
