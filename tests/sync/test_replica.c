@@ -2,7 +2,7 @@
 #include "replication/core/fork.h"
 #include "tests/support/folder.h"
 #include "tests/support/records.h"
-#include "tests/sync/shell.h"
+#include "tests/sync/lib/shell.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "tests/sync/shell.h"
+#include "tests/sync/lib/shell.h"
 
 #include "proto/base/require.h"
 #include "tests/support/records.h"
