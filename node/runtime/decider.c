@@ -274,10 +274,11 @@ static enum decider_state decider_settle(struct decider *decider)
     engine_lock(engine);
     bool failed = engine->failed != OK, stopping = engine->stopping;
     bool group_failed = engine->group_err != OK;
-    if (engine->reopen_wanted)
-        decider->flags |= engine->reopen_flags;
-    engine->reopen_wanted = false;
+    /* One opening serves all who asked until now: it names whatever is held. */
+    decider->flags |= engine->reopen_flags;
     engine->reopen_flags = 0;
+    engine->reopen_wanted = false;
+    engine->aside_wanted = false;
     engine_unlock(engine);
     if (failed || (stopping && decider->taken.first == NULL && !group_failed))
         return DECIDER_ENDED;

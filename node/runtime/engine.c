@@ -294,9 +294,9 @@ enum err engine_submit(struct engine *engine, struct command *command)
 void engine_reopen(struct engine *engine, uint32_t flags)
 {
     engine_lock(engine);
-    engine->reopen_wanted = true;
+    engine->aside_wanted = true;
     engine->reopen_flags |= flags;
-    pthread_cond_signal(&engine->decider_wake);
+    pthread_cond_signal(&engine->views_wake);
     engine_unlock(engine);
 }
 

@@ -81,8 +81,9 @@ struct durable_wait {
 };
 void engine_when_durable(struct engine *engine, struct durable_wait *wait);
 
-/* Closes the live log and opens an incarnation that names every tip held (hand-back, fork, clock):
- * commands wait meanwhile. Any thread; done by the engine's own threads. */
+/* Closes the live log and opens an incarnation that names every tip held (hand-back, fork). What a
+ * changed fold order makes necessary is folded aside first, while commands go on; they wait only for
+ * the rest. Any thread; done by the engine's own threads. */
 void engine_reopen(struct engine *engine, uint32_t flags);
 /* A followed node's logs have grown durably: fold them. */
 void engine_fold(struct engine *engine, const char *node);

@@ -77,6 +77,7 @@ struct engine {
     struct command_list queue;
     bool decider_sleeps;
     bool reopen_wanted;
+    bool aside_wanted; /* a reopening that first folds aside what it can */
     uint32_t reopen_flags;
     enum err open_err; /* of the first incarnation */
     bool receipt_new;

@@ -173,6 +173,20 @@ static void views_own_one(struct engine *engine)
     pthread_cond_broadcast(&engine->changed);
 }
 
+/* The part of a reopening that can be done while the decider goes on. When it is done, or cannot be
+ * done, the decider takes over. (L) in and out. */
+static void views_aside_one(struct engine *engine)
+{
+    engine_unlock(engine);
+    enum err err = views_fold_aside(engine->views, engine->logs, engine->node, VIEWS_FOLD_BUDGET);
+    engine_lock(engine);
+    if (err == OK || !engine->aside_wanted) /* not wanted any more: another reopening did it */
+        return;
+    engine->aside_wanted = false;
+    engine->reopen_wanted = true;
+    pthread_cond_signal(&engine->decider_wake);
+}
+
 /* False when it must wait for the next tick. (L) in and out. */
 static bool views_fold_one(struct engine *engine)
 {
@@ -206,6 +220,8 @@ void *views_thread_main(void *argument)
             delayed = !views_flush_one(engine);
         } else if (engine->stopping && engine->decider_ended) {
             break;
+        } else if (engine->aside_wanted) {
+            views_aside_one(engine);
         } else if (engine->fold_count > 0 && !delayed) {
             delayed = !views_fold_one(engine);
         } else {

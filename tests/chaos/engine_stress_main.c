@@ -395,6 +395,7 @@ int main(int argc, char **argv)
         return 2;
     uint8_t key_seed[KEY_SIZE] = { 7 };
     sign_key_from_seed(&key, key_seed);
+    alarm(seconds * 5 + 60); /* somebody waits for ever: the signal ends the program */
     engine_begin(folder);
     hammer(folder, seconds);
     judge();
