@@ -352,7 +352,6 @@ void site_reload(struct site *site)
 static void on_replicator_closed(void *context)
 {
     struct site *site = context;
-    site->replicator = NULL;
     if (site->has_limit)
         uv_close((uv_handle_t *)&site->limit, NULL);
 }
@@ -391,6 +390,7 @@ void site_close(struct site *site)
     verifier_stop(site->verifier);
     if (site->engine)
         engine_stop(site->engine);
+    replicator_free(site->replicator); /* the engine called it until now */
     if (site->tokens)
         tokens_close(site->tokens);
     if (site->has_keyring)

@@ -278,6 +278,10 @@ static void on_connect_failed(void *context, const char *node, const char *why)
 void replicator_advanced(struct replicator *replicator, const struct checkpoint *checkpoint)
 {
     pthread_mutex_lock(&replicator->lock);
+    if (replicator->deaf) {
+        pthread_mutex_unlock(&replicator->lock);
+        return;
+    }
     struct own_log *last = replicator->advanced_count > 0
                                ? &replicator->advanced[replicator->advanced_count - 1]
                                : NULL;
@@ -510,6 +514,7 @@ enum err replicator_open(struct replicator **out, const struct replicator_option
     replicator->message = calloc(1, sizeof *replicator->message);
     enum err err = replicator->message ? open_all(replicator, problem) : ERR_NOMEM;
     if (err != OK) {
+        replicator->unopened = true;
         replicator_close(replicator, NULL, NULL);
         return err;
     }
@@ -527,10 +532,10 @@ const char *replicator_address(const struct replicator *replicator)
 
 /* ---- closing ---- */
 
-static void replicator_free(struct replicator *replicator)
+void replicator_free(struct replicator *replicator)
 {
-    void (*closed)(void *) = replicator->closed;
-    void *context = replicator->closed_context;
+    if (!replicator)
+        return;
     core_free(replicator->core);
     replica_free(replicator->replica);
     effects_close(&replicator->effects);
@@ -540,15 +545,17 @@ static void replicator_free(struct replicator *replicator)
     free(replicator->roots);
     free(replicator->message);
     free(replicator);
-    if (closed)
-        closed(context);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct replicator *replicator = handle->data;
-    if (--replicator->handles == 0)
+    if (--replicator->handles > 0)
+        return;
+    if (replicator->unopened)
         replicator_free(replicator);
+    else
+        replicator->closed(replicator->closed_context);
 }
 
 void replicator_release(struct replicator *replicator)
@@ -556,6 +563,9 @@ void replicator_release(struct replicator *replicator)
     if (!replicator->closing || !replicator->links_closed || replicator->under_way > 0 ||
         uv_is_closing((uv_handle_t *)&replicator->wake))
         return;
+    pthread_mutex_lock(&replicator->lock);
+    replicator->deaf = true;
+    pthread_mutex_unlock(&replicator->lock);
     uv_close((uv_handle_t *)&replicator->tick, on_handle_closed);
     uv_close((uv_handle_t *)&replicator->refresh, on_handle_closed);
     uv_close((uv_handle_t *)&replicator->fold, on_handle_closed);

@@ -43,7 +43,9 @@ void replicator_advanced(struct replicator *replicator, const struct checkpoint 
 /* A copy of what was known at most a tenth of a second ago. Any thread; cheap. */
 void replicator_status(struct replicator *replicator, struct replication_status *status);
 /* On the loop thread: every link is told and ended, what is under way is awaited; then `done` is
- * called, the replicator freed and nothing of it left on the loop. The engine must still run. */
+ * called and nothing is left on the loop. The engine must still run until then. */
 void replicator_close(struct replicator *replicator, void (*done)(void *context), void *context);
+/* After `done`, and after the engine has stopped: it may call replicator_advanced() until then. */
+void replicator_free(struct replicator *replicator);
 
 #endif

@@ -102,6 +102,7 @@ struct replicator {
     bool stepping, closing, links_closed, has_live;
     struct log_id live; /* the own log that is being written */
     struct message *message; /* large: decoded into, for one step */
+    bool unopened; /* it failed to open: nobody has it, so it frees itself */
     void (*closed)(void *context);
     void *closed_context;
 
@@ -109,6 +110,7 @@ struct replicator {
     struct intake *done_first, **done_last;
     struct own_log advanced[OWN_LOG_MAX];
     size_t advanced_count;
+    bool deaf; /* closing: the loop is not to be woken any more */
     struct replication_status status;
     int64_t oldest_ms[STATUS_PEER_MAX]; /* author's time of the oldest record behind; 0 none */
     struct root_note *roots;
@@ -118,7 +120,7 @@ struct replicator {
 /* ---- replicator.c ---- */
 uint64_t replicator_now_ms(void);
 void replicator_step(struct replicator *replicator, struct event *event);
-/* Frees the replicator when it is closing and nothing is under way. */
+/* Takes it off the loop when it is closing and nothing is under way. */
 void replicator_release(struct replicator *replicator);
 
 /* ---- replicator_send.c ---- */

@@ -129,6 +129,7 @@ static void member_end(struct pair *pair, struct member *member)
     while (!member->closed)
         uv_run(&pair->loop, UV_RUN_ONCE);
     engine_stop(member->engine);
+    replicator_free(member->replicator);
     member->engine = NULL;
     member->may_write = member->started = false;
 }
