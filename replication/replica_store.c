@@ -68,18 +68,24 @@ enum err replica_store_checkpoint(struct replica_intake *intake, struct store_tx
         err = replica_cursor(replica, txn, number, &cursor);
     if (err != OK && err != ERR_NOT_FOUND)
         return err;
-    if (known && intake->checkpoint.size <= cursor.pending)
+    /* Nobody reaches the pending checkpoint any more: another one that extends what is held. */
+    bool steps_back = known && intake->from == state.size && intake->from < cursor.pending &&
+                      intake->checkpoint.size < cursor.pending &&
+                      intake->checkpoint.size > state.size;
+    if (known && !steps_back && intake->checkpoint.size <= cursor.pending)
         return judge_known(intake, txn, number, &state, result);
-    if (intake->from != cursor.pending)
+    if (!steps_back && intake->from != cursor.pending)
         return ERR_STALE;
     if (intake->from > 0) {
-        err = pending_root(replica, txn, number, &state, intake->from, &root);
+        err = steps_back ? root_at(replica, txn, number, intake->from, &root)
+                         : pending_root(replica, txn, number, &state, intake->from, &root);
         if (err == OK)
             err = merkle_verify_consistency(intake->from, &root, intake->checkpoint.size,
                                             &intake->checkpoint.root, &intake->proof);
         /* The author signed a history that does not go on from the one held here. */
         if (err == ERR_PROOF && !intake->branch) {
-            err = replica_freeze(replica, txn, number, intake->peer, BYTES_NONE, intake->note, result);
+            err = replica_freeze(replica, txn, number, intake->peer, BYTES_NONE, intake->note,
+                                 result);
             return err == OK ? ERR_FORK : err;
         }
         if (err != OK)
@@ -232,6 +238,51 @@ static enum err take_parents(struct replica_intake *intake, struct store_txn *tx
                        INCARNATION_PARENT_MAX, &result->parent_count);
 }
 
+/* The root after the first `size` records, which end inside or with the batch. */
+static void root_inside(const struct merkle_frontier *before, const struct batch_builder *batch,
+                        uint64_t size, struct hash *root)
+{
+    struct merkle_frontier frontier = *before;
+    for (uint64_t i = batch->first; i < size; i++) {
+        struct hash leaf;
+        memcpy(leaf.bytes, batch->leaves.data + (i - batch->first) * HASH_SIZE, HASH_SIZE);
+        merkle_frontier_append(&frontier, &leaf, NULL, NULL);
+    }
+    merkle_frontier_root(&frontier, root);
+}
+
+/* Every checkpoint ever accepted is compared with the tree when the log gets there: after a step
+ * back, the abandoned one may turn out to be of another history. */
+static enum err check_accepted(struct replica_intake *intake, struct store_txn *txn,
+                               uint32_t number, const struct merkle_frontier *before,
+                               const struct batch_builder *batch, struct replica_result *result)
+{
+    struct replica *replica = intake->replica;
+    struct buffer note = { 0 };
+    uint64_t size = batch->first, end = batch->first + batch->count;
+    enum err err = OK;
+    while (err == OK && size < end) {
+        struct checkpoint checkpoint;
+        struct hash root;
+        buffer_clear(&note);
+        err = log_accepted_after(replica->options.logs, txn, number, size, end, &note, &size);
+        if (err != OK || size == intake->against)
+            continue; /* that one is what the package has just been proven against */
+        err = checkpoint_parse(&checkpoint, buffer_bytes(&note));
+        if (err != OK)
+            break;
+        root_inside(before, batch, size, &root);
+        if (!hash_equal(&root, &checkpoint.root)) {
+            err = intake->branch ? ERR_PROOF
+                                 : replica_freeze(replica, txn, number, intake->peer, BYTES_NONE,
+                                                  buffer_bytes(&note), result);
+            err = err == OK ? ERR_FORK : err;
+        }
+    }
+    buffer_close(&note);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 static enum err write_package(struct replica_intake *intake, struct store_txn *txn,
                               uint32_t number, const struct batch_builder *batch,
                               struct replica_result *result)
@@ -283,6 +334,8 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
     }
     if (err == OK)
         err = check_proof(intake, batch, &root);
+    if (err == OK)
+        err = check_accepted(intake, txn, number, &frontier, batch, result);
     if (err == OK)
         err = write_package(intake, txn, number, batch, result);
     if (err == OK && intake->branch)

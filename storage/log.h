@@ -117,9 +117,14 @@ enum err log_note(struct log_store *logs, struct store_txn *txn, uint32_t number
 enum err log_note_after(struct log_store *logs, struct store_txn *txn, uint32_t number,
                         uint64_t after, uint64_t limit, struct buffer *note, uint64_t *size);
 
-/* Followed logs: compare-and-advance of the accepted checkpoint. `expected` is the pending size the
- * consistency proof began at; ERR_STALE when it is no longer that one. The caller has verified the
- * signature and the proof. */
+/* The smallest accepted note of a followed log with after < size <= limit; otherwise as log_note. */
+enum err log_accepted_after(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                            uint64_t after, uint64_t limit, struct buffer *note, uint64_t *size);
+
+/* Followed logs: compare-and-advance of the accepted checkpoint. `expected` is the pending size
+ * known to the caller; ERR_STALE when it is no longer that one, and for a checkpoint of that same
+ * size or below what is held. A smaller one than pending that extends what is held is a step back
+ * (nobody reaches the pending one any more). The caller has verified the signature and the proof. */
 enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint32_t number,
                              uint64_t expected, const struct checkpoint *checkpoint,
                              struct bytes note);

@@ -13,15 +13,20 @@ enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint
                              uint64_t expected, const struct checkpoint *checkpoint,
                              struct bytes note)
 {
-    (void)logs;
     struct log_row row;
     enum err err = log_row_get(txn, number, &row);
     if (err != OK)
         return err;
     if (note.size == 0 || note.size > NOTE_SIZE_MAX || !log_id_equal(&row.id, &checkpoint->log))
         return ERR_INVALID;
-    if (row.frozen || row.pending_size != expected || checkpoint->size <= row.pending_size)
+    uint64_t held;
+    if (row.frozen || row.pending_size != expected || checkpoint->size == row.pending_size)
         return ERR_STALE;
+    if (checkpoint->size < row.pending_size) { /* a step back never goes behind what is held */
+        err = log_size(logs, txn, number, &held);
+        if (err != OK || checkpoint->size < held)
+            return err != OK ? err : ERR_STALE;
+    }
     row.pending_size = checkpoint->size;
     row.pending_root = checkpoint->root;
     log_row_put(txn, number, &row);

@@ -174,26 +174,34 @@ enum err log_note(struct log_store *logs, struct store_txn *txn, uint32_t number
     return note->err;
 }
 
-enum err log_note_after(struct log_store *logs, struct store_txn *txn, uint32_t number,
-                        uint64_t after, uint64_t limit, struct buffer *note, uint64_t *size)
+enum err log_accepted_after(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                            uint64_t after, uint64_t limit, struct buffer *note, uint64_t *size)
 {
-    struct log_batch batch;
     struct bytes key, value;
     struct log_key from = log_key_position(number, after + 1);
     (void)logs;
     if (after >= limit)
         return ERR_NOT_FOUND;
-    /* Accepted notes stand under their size, own ones in the batch that holds the record before. */
     struct store_cursor cursor = store_cursor_open(txn, LOG_NOTES);
     enum err err = store_cursor_seek(&cursor, log_key_bytes(&from), &key, &value);
     store_cursor_close(&cursor);
-    if (err == OK && log_key_is_position(key, number, size) && *size <= limit) {
-        buffer_append_bytes(note, value);
-        return note->err;
-    }
-    if (err != OK && err != ERR_END)
+    if (err == OK && (!log_key_is_position(key, number, size) || *size > limit))
+        err = ERR_NOT_FOUND;
+    if (err != OK)
+        return err == ERR_END ? ERR_NOT_FOUND : err;
+    buffer_append_bytes(note, value);
+    return note->err;
+}
+
+enum err log_note_after(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                        uint64_t after, uint64_t limit, struct buffer *note, uint64_t *size)
+{
+    struct log_batch batch;
+    /* Accepted notes stand under their size, own ones in the batch that holds the record before. */
+    enum err err = log_accepted_after(logs, txn, number, after, limit, note, size);
+    if (err != ERR_NOT_FOUND || after >= limit)
         return err;
-    cursor = store_cursor_open(txn, LOG_BATCHES);
+    struct store_cursor cursor = store_cursor_open(txn, LOG_BATCHES);
     err = log_batch_seek(&cursor, number, after, &batch);
     while (err == OK && batch.view.note.size == 0)
         err = log_batch_next(&cursor, number, &batch);
