@@ -319,6 +319,11 @@ size_t writer_pending(const struct writer *writer)
     return writer->group != NULL ? group_count(writer->group) : 0;
 }
 
+size_t writer_pending_size(const struct writer *writer)
+{
+    return writer->group != NULL ? group_size(writer->group) : 0;
+}
+
 uint64_t writer_group_number(const struct writer *writer)
 {
     return writer->group_number;

@@ -72,8 +72,9 @@ void writer_receipt(struct writer *writer, const struct record_receipt *receipt)
 uint64_t writer_command_group(const struct writer *writer);
 /* The number of the current group. */
 uint64_t writer_group_number(const struct writer *writer);
-/* Records in the current group. */
+/* Records in the current group, and their size as they will be stored, about. */
 size_t writer_pending(const struct writer *writer);
+size_t writer_pending_size(const struct writer *writer);
 
 /* Lets go of the snapshot of the views; before the decider waits. */
 void writer_pause(struct writer *writer);

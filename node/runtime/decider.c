@@ -17,6 +17,9 @@
 #include <sodium.h>
 #include <string.h>
 
+/* A batch is read, rewritten for an erasure and shipped as a whole. */
+#define DECIDER_GROUP_SIZE_MAX (1024 * 1024)
+
 struct decider {
     struct engine *engine;
     struct writer *writer;
@@ -136,7 +139,8 @@ static enum decided decider_decide_taken(struct decider *decider)
     struct command *command;
     while ((command = decider->taken.first) != NULL) {
         size_t pending = writer_pending(decider->writer);
-        if (pending >= group_max || (pending >= group_max / 2 && decider_log_is_free(decider)))
+        if (pending >= group_max || writer_pending_size(decider->writer) >= DECIDER_GROUP_SIZE_MAX ||
+            (pending >= group_max / 2 && decider_log_is_free(decider)))
             return DECIDED_ENOUGH;
         command_list_pop(&decider->taken);
         enum err err = decider_decide(decider, command);
@@ -420,6 +424,7 @@ static void decider_opened(struct decider *decider, enum err err)
     engine_lock(engine);
     engine->ready = err == OK;
     engine->open_err = err;
+    engine->receipt_new = engine->receipt_held; /* the new writer has not heard of it */
     pthread_cond_broadcast(&engine->changed);
     engine_unlock(engine);
 }

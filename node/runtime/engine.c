@@ -305,6 +305,7 @@ void engine_receipt(struct engine *engine, const struct record_receipt *receipt)
     engine_lock(engine);
     engine->receipt = *receipt;
     engine->receipt_new = true;
+    engine->receipt_held = true;
     engine_unlock(engine);
 }
 

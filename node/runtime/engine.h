@@ -34,7 +34,9 @@ struct engine_options {
 
 /* Opens the stores, verifies their end, folds the own tail; jobs and folds of followed logs run
  * from here on. engine_start then opens an incarnation with `flags` (enum incarnation_flag), after
- * which commands are taken. ERR_CORRUPT and ERR_SIGNATURE: the store is damaged. */
+ * which commands are taken. ERR_CORRUPT and ERR_SIGNATURE: the store is damaged.
+ * ERR_FULL and ERR_NOMEM of engine_start: no incarnation yet; the engine serves readers and tries
+ * again every second until status says `ready`. */
 enum err engine_open(struct engine **out, const struct engine_options *options);
 enum err engine_start(struct engine *engine, uint32_t flags);
 /* Refuses new commands, finishes what waits, flushes, closes. */

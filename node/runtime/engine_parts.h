@@ -80,7 +80,7 @@ struct engine {
     bool aside_wanted; /* a reopening that first folds aside what it can */
     uint32_t reopen_flags;
     enum err open_err; /* of the first incarnation */
-    bool receipt_new;
+    bool receipt_new, receipt_held;
     struct record_receipt receipt;
 
     /* (L) the log thread's work */

@@ -223,6 +223,7 @@ Test(engine, a_restart_keeps_everything_and_names_what_it_follows)
     cr_assert_eq(parents, 1);
 }
 
+/* E1, E3 */
 Test(engine, many_commands_at_once_get_positions_without_a_hole_and_one_answer_each)
 {
     enum { COUNT = 900 };
@@ -251,6 +252,7 @@ Test(engine, many_commands_at_once_get_positions_without_a_hole_and_one_answer_e
         cr_assert_eq(atomic_load(&entries[i].answers), 1);
 }
 
+/* E1 */
 Test(engine, of_many_equal_commands_exactly_one_makes_a_record)
 {
     enum { COUNT = 300 };
@@ -267,6 +269,7 @@ Test(engine, of_many_equal_commands_exactly_one_makes_a_record)
     cr_assert_eq(made, 1);
 }
 
+/* E7 */
 Test(engine, a_full_memory_table_slows_intake_and_loses_nothing)
 {
     enum { COUNT = 3000 };
@@ -325,6 +328,7 @@ static void gate_close(struct gate *gate)
         sleep_ms(1);
 }
 
+/* E1 */
 Test(engine, a_full_queue_says_busy_and_what_waits_is_answered)
 {
     static struct entry entries[9];
@@ -344,6 +348,7 @@ Test(engine, a_full_queue_says_busy_and_what_waits_is_answered)
     cr_assert_eq(atomic_load(&entries[8].answers), 0);
 }
 
+/* E1 */
 Test(engine, stopping_answers_what_waits)
 {
     enum { COUNT = 500 };
@@ -374,6 +379,7 @@ static void wait_done(struct durable_wait *wait, enum err err)
     pthread_mutex_unlock(&answer_lock);
 }
 
+/* E4 */
 Test(engine, a_reader_can_wait_for_what_it_looked_at)
 {
     struct views_reader reader;
@@ -436,6 +442,7 @@ static bool receipt_is_stored(const char *hub)
     return err == OK;
 }
 
+/* E8 */
 Test(engine, a_job_that_fails_does_not_spoil_the_others)
 {
     struct receipt_job jobs[] = { { .hub = "hub-a" },
@@ -461,6 +468,7 @@ Test(engine, a_job_that_fails_does_not_spoil_the_others)
 
 /* ---- new incarnations while running ---- */
 
+/* E6 */
 Test(engine, reopening_opens_a_log_that_names_the_one_before_and_keeps_serving)
 {
     struct engine_status before, after;
@@ -478,6 +486,41 @@ Test(engine, reopening_opens_a_log_that_names_the_one_before_and_keeps_serving)
     cr_assert_eq(parents, 1);
 }
 
+/* The size in the receipt that a record of the live log names; 0 for none. */
+static uint64_t receipt_size_at(uint64_t position)
+{
+    struct engine_status status;
+    struct buffer scratch = { 0 };
+    struct record record;
+    struct record_header header;
+    struct hash leaf;
+    uint32_t number;
+    engine_status(engine, &status);
+    struct log_store *logs = engine_logs(engine);
+    struct store_txn txn = store_begin_read(log_store_environment(logs));
+    cr_assert_eq(log_find(logs, &txn, &status.live.log, &number), OK);
+    cr_assert_eq(log_read(logs, &txn, number, position, &scratch, &record, &header, &leaf), OK);
+    store_abort(&txn);
+    buffer_close(&scratch);
+    return header.has_receipt ? header.receipt.size : 0;
+}
+
+Test(engine, records_name_the_last_receipt_held_also_in_the_next_incarnation)
+{
+    struct record_receipt receipt = { .hub = "hub-1", .size = 77, .time_s = 1700000000 };
+    struct engine_status before, after;
+    engine_receipt(engine, &receipt);
+    cr_assert_eq(receipt_size_at(put("a").position), 77);
+    engine_status(engine, &before);
+    engine_reopen(engine, INCARNATION_MERGE);
+    do {
+        sleep_ms(1);
+        engine_status(engine, &after);
+    } while (log_id_equal(&before.live.log, &after.live.log));
+    cr_assert_eq(receipt_size_at(put("b").position), 77);
+}
+
+/* E4, E5 */
 Test(engine, a_failed_group_is_answered_with_its_error_and_what_was_durable_stays)
 {
     put("a");
@@ -493,6 +536,7 @@ Test(engine, a_failed_group_is_answered_with_its_error_and_what_was_durable_stay
     cr_assert_eq(atomic_load(&failures), 0);
 }
 
+/* E2 */
 Test(engine, an_input_output_error_stops_everything_and_answers_nobody)
 {
     struct entry entry;
@@ -525,6 +569,7 @@ static void die_after(int count)
     kill(getpid(), SIGKILL);
 }
 
+/* E1, E7 */
 Test(engine, what_was_answered_is_there_after_a_kill_although_nothing_was_flushed)
 {
     enum { COUNT = 40 };
