@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 /* Longer than links need to end, and a name look-up that hangs is not waited for. */
-#define STOP_LIMIT_MS 15000
+#define STOP_LIMIT_MS  15000
+#define START_AGAIN_MS 1000
 
 struct site {
     const struct config *config;
@@ -40,7 +41,8 @@ struct site {
     uv_work_t start;
     uint32_t start_flags;
     enum err start_err;
-    bool stopping, has_limit;
+    bool stopping, running; /* running: the timers are on the loop */
+    uv_timer_t again; /* looks whether the engine could start after all */
     uv_timer_t limit; /* of stopping */
     _Atomic int64_t disk_full_since_ms; /* 0: there is room */
 };
@@ -158,14 +160,8 @@ static void start_verifier(struct site *site)
         log_event(LOG_EVENT_WARNING, "verify.not_started", "error", err_name(err), NULL);
 }
 
-static void on_start_done(uv_work_t *work, int status)
+static void site_ready(struct site *site)
 {
-    struct site *site = work->data;
-    (void)status;
-    if (site->start_err != OK)
-        site_fail(site, site->start_err, "the first record of this run could not be written");
-    if (site->stopping)
-        return;
     if (site->config->role == ROLE_HUB)
         directory_update(site->engine, site->config);
     start_verifier(site);
@@ -173,6 +169,35 @@ static void on_start_done(uv_work_t *work, int status)
         api_set_ready(site->api, true);
     log_event(LOG_EVENT_INFO, "node.ready", "node", site->config->node, NULL);
     sd_notify(0, "READY=1\nSTATUS=taking requests");
+}
+
+static void on_look_again(uv_timer_t *timer)
+{
+    struct site *site = timer->data;
+    struct engine_status status;
+    engine_status(site->engine, &status);
+    if (!status.ready)
+        return;
+    uv_timer_stop(timer);
+    site_ready(site);
+}
+
+/* A full disk is an ordinary state (design D10): the engine tries again by itself, and reading and
+ * replication go on meanwhile. Any other error has ended the process already. */
+static void on_start_done(uv_work_t *work, int status)
+{
+    struct site *site = work->data;
+    (void)status;
+    if (site->stopping)
+        return;
+    if (site->start_err == OK) {
+        site_ready(site);
+        return;
+    }
+    log_event(LOG_EVENT_ERROR, "node.not_ready", "error", err_name(site->start_err), "action",
+              "tries again every second", NULL);
+    sd_notify(0, "READY=1\nSTATUS=cannot record: see the log");
+    uv_timer_start(&site->again, on_look_again, START_AGAIN_MS, START_AGAIN_MS);
 }
 
 static void on_may_write(void *context, uint32_t flags)
@@ -200,7 +225,15 @@ static enum err open_replicator(struct site *site, struct buffer *problem)
                                           .may_write = on_may_write,
                                           .failed = on_replicator_failed,
                                           .context = site };
+    uv_timer_init(site->loop, &site->again); /* the replicator may start the engine at once */
+    uv_timer_init(site->loop, &site->limit);
+    site->again.data = site->limit.data = site;
     enum err err = replicator_open(&site->replicator, &options, problem);
+    site->running = err == OK;
+    if (err != OK) {
+        uv_close((uv_handle_t *)&site->limit, NULL);
+        uv_close((uv_handle_t *)&site->again, NULL);
+    }
     if (err != OK && problem->size == 0)
         say(problem, err, "replication", err_text(err));
     if (err == OK && *replicator_address(site->replicator))
@@ -352,8 +385,8 @@ void site_reload(struct site *site)
 static void on_replicator_closed(void *context)
 {
     struct site *site = context;
-    if (site->has_limit)
-        uv_close((uv_handle_t *)&site->limit, NULL);
+    uv_close((uv_handle_t *)&site->limit, NULL);
+    uv_close((uv_handle_t *)&site->again, NULL);
 }
 
 /* Something of the network hangs; the stores need not wait for it. */
@@ -376,11 +409,9 @@ void site_stop(struct site *site)
         api_stop(site->api);
         site->api = NULL;
     }
-    if (!site->replicator)
+    if (!site->running)
         return;
-    uv_timer_init(site->loop, &site->limit);
-    site->limit.data = site;
-    site->has_limit = true;
+    uv_timer_stop(&site->again);
     uv_timer_start(&site->limit, on_stop_limit, STOP_LIMIT_MS, 0);
     replicator_close(site->replicator, on_replicator_closed, site);
 }

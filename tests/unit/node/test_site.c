@@ -1,0 +1,157 @@
+/* One whole node in this process: begins, is alone on its folder, ends with an empty loop. */
+#include "node/site.h"
+
+#include "node/keyring.h"
+#include "node/runtime/log.h"
+
+#include <criterion/criterion.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct home {
+    uv_loop_t loop;
+    char folder[64];
+    struct config *config;
+};
+
+static void home_open(struct home *home, const char *node, const char *role)
+{
+    char path[128], keys[128];
+    struct buffer problem = { 0 };
+    cr_assert_geq(sodium_init(), 0);
+    log_event_threshold((enum log_level)0);
+    strcpy(home->folder, "/tmp/samad-site-XXXXXX");
+    cr_assert_not_null(mkdtemp(home->folder));
+    snprintf(path, sizeof path, "%s/samad.conf", home->folder);
+    snprintf(keys, sizeof keys, "%s/keys", home->folder);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fprintf(file,
+            "node = \"%s\"\nrole = \"%s\"\ndata = \"%s/data\"\nkeys = \"%s\"\n"
+            "api { listen = \"127.0.0.1:0\" }\nreplication { listen = \"127.0.0.1:0\" }\n"
+            "storage { map_mib = 64  reserve_mib = 1 }\n",
+            node, role, home->folder, keys);
+    cr_assert_eq(fclose(file), 0);
+    enum err err = config_load(&home->config, path, &problem);
+    cr_assert_eq(err, OK, "%.*s", (int)problem.size, (const char *)problem.data);
+    cr_assert_eq(keyring_create(keys, &problem), OK);
+    buffer_close(&problem);
+    cr_assert_eq(uv_loop_init(&home->loop), 0);
+}
+
+static void home_close(struct home *home)
+{
+    char command[128];
+    cr_assert_eq(uv_run(&home->loop, UV_RUN_NOWAIT), 0);
+    cr_assert_eq(uv_loop_close(&home->loop), 0, "something is left on the loop");
+    config_free(home->config);
+    snprintf(command, sizeof command, "rm -rf %s", home->folder);
+    cr_assert_eq(system(command), 0);
+}
+
+static bool says(const struct buffer *problem, const char *words)
+{
+    return problem->size > 0 && memmem(problem->data, problem->size, words, strlen(words));
+}
+
+static void on_enough(uv_timer_t *timer)
+{
+    site_stop(timer->data);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+Test(site, a_node_without_peers_begins_and_ends_with_an_empty_loop)
+{
+    struct home home;
+    struct site *site = NULL;
+    struct buffer problem = { 0 };
+    uv_timer_t enough;
+    home_open(&home, "centre", "hub");
+    cr_assert_eq(site_open(&site, home.config, &home.loop, &problem), OK);
+    uv_timer_init(&home.loop, &enough);
+    enough.data = site;
+    uv_timer_start(&enough, on_enough, 300, 0);
+    cr_assert_eq(uv_run(&home.loop, UV_RUN_DEFAULT), 0);
+    site_close(site);
+    home_close(&home);
+}
+
+Test(site, a_node_that_is_stopped_before_it_is_ready_ends_all_the_same)
+{
+    struct home home;
+    struct site *site = NULL;
+    struct buffer problem = { 0 };
+    home_open(&home, "centre", "hub");
+    cr_assert_eq(site_open(&site, home.config, &home.loop, &problem), OK);
+    site_stop(site);
+    cr_assert_eq(uv_run(&home.loop, UV_RUN_DEFAULT), 0);
+    site_close(site);
+    home_close(&home);
+}
+
+Test(site, a_second_one_on_the_same_folder_is_refused_and_told_who_holds_it)
+{
+    struct home home;
+    struct site *site = NULL, *second = NULL;
+    struct buffer problem = { 0 };
+    char pid[32];
+    home_open(&home, "ardabil", "province");
+    cr_assert_eq(site_open(&site, home.config, &home.loop, &problem), OK);
+    site_stop(site);
+    uv_run(&home.loop, UV_RUN_DEFAULT); /* ended on the loop, but not closed: it holds the lock */
+    cr_assert_eq(site_open(&second, home.config, &home.loop, &problem), ERR_BUSY);
+    snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+    cr_assert(says(&problem, "another samadd") && says(&problem, pid));
+    cr_assert_null(second);
+    buffer_close(&problem);
+    site_close(site);
+    home_close(&home);
+}
+
+Test(site, a_replication_address_in_use_is_said_in_words_and_nothing_is_left_behind)
+{
+    struct home home, other;
+    struct site *site = NULL;
+    struct buffer problem = { 0 };
+    home_open(&home, "centre", "hub");
+    home_open(&other, "reserve", "hub");
+    uv_tcp_t taken;
+    struct sockaddr_in address;
+    int size = sizeof address;
+    char listen[32];
+    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_tcp_init(&other.loop, &taken);
+    cr_assert_eq(uv_tcp_bind(&taken, (const struct sockaddr *)&address, 0), 0);
+    cr_assert_eq(uv_listen((uv_stream_t *)&taken, 1, NULL), 0);
+    uv_tcp_getsockname(&taken, (struct sockaddr *)&address, &size);
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", ntohs(address.sin_port));
+    free(home.config->replication_listen);
+    home.config->replication_listen = strdup(listen);
+    cr_assert_eq(site_open(&site, home.config, &home.loop, &problem), ERR_IO);
+    cr_assert(says(&problem, "address already in use"));
+    buffer_close(&problem);
+    uv_close((uv_handle_t *)&taken, NULL);
+    uv_run(&other.loop, UV_RUN_DEFAULT);
+    home_close(&home);
+    home_close(&other);
+}
+
+Test(site, the_check_names_a_missing_key_and_a_node_that_is_no_province)
+{
+    struct home home;
+    struct buffer problems = { 0 };
+    char path[128];
+    home_open(&home, "atlantis", "province");
+    cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
+    cr_assert(says(&problems, "atlantis"));
+    buffer_clear(&problems);
+    snprintf(path, sizeof path, "%s/keys/receipt.key", home.folder);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_neq(site_check(home.config, &problems), OK);
+    cr_assert(says(&problems, "receipt.key"));
+    buffer_close(&problems);
+    home_close(&home);
+}
