@@ -14,9 +14,11 @@
 struct memory;
 struct memory_table;
 
-/* The most keys of one flush. LMDB holds at most 131,071 dirty pages in a transaction; if every key
- * fell into a page of its own, this many and the branches above them still fit. */
-#define MEMORY_FLUSH_KEYS_MAX 120000
+/* The most keys of one flush, each possibly in a page of its own. LMDB keeps 131,071 changed pages in
+ * memory and writes some of them ahead when there are more; a flush goes through the keys in order,
+ * so that such a page is not needed again. Tried with this many pages (tests/bench/views_raw_main.c
+ * has the cost: larger flushes are cheaper a record). */
+#define MEMORY_FLUSH_KEYS_MAX 400000
 
 enum err memory_new(struct memory **out, size_t size_max);
 void memory_free(struct memory *memory);

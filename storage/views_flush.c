@@ -2,9 +2,7 @@
  * and the node's row, in one transaction (V1).
  *
  * Such a transaction cannot be split, because between its parts the content would not be what the
- * heads say. So what a table may hold is bounded instead (MEMORY_FLUSH_KEYS_MAX): LMDB keeps at most
- * 131,071 changed pages in memory, and even if every key falls into a page of its own they fit.
- * Beyond that it writes pages ahead of the commit, which is slow, and MDB_TXN_FULL is near. */
+ * heads say. So what a table may hold is bounded instead (MEMORY_FLUSH_KEYS_MAX). */
 #include "storage/views_private.h"
 
 #include <string.h>
