@@ -1,0 +1,298 @@
+#include "node/cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONG_ONLY 256 /* getopt's value of option i without a letter is LONG_ONLY + i */
+#define GLOBAL    512 /* of global option i */
+
+const struct cli_option CLI_GLOBAL_OPTIONS[] = {
+    { "config", 'c', "FILE", "the configuration file (/etc/samad/samad.conf)" },
+    { "output", 'o', "json|table", "how to answer (table)" },
+    { "api", 0, "URL", "where the node's API is (environment SAMAD_API, or the configuration)" },
+    { "token", 0, "TOKEN|@FILE", "the API's bearer token (environment SAMAD_TOKEN)" },
+    { "help", 'h', NULL, "what this command does" },
+    { NULL, 0, NULL, NULL },
+};
+enum global { GLOBAL_CONFIG, GLOBAL_OUTPUT, GLOBAL_API, GLOBAL_TOKEN, GLOBAL_HELP };
+
+/* ---- saying failures ------------------------------------------------------------------------- */
+
+enum cli_exit cli_fail(enum cli_exit code, const char *what, const char *why, const char *next)
+{
+    fprintf(stderr, "samadctl: %s: %s\n", what, why);
+    if (next)
+        fprintf(stderr, "  next: %s\n", next);
+    return code;
+}
+
+static const char *next_of(enum err err)
+{
+    switch (err) {
+    case ERR_NOT_FOUND:
+        return "check the path in the configuration; `samadd` makes the store at its first start";
+    case ERR_CORRUPT:
+        return "`samadctl log verify` says what is damaged";
+    case ERR_VERSION:
+        return "it was written by another version of this program; use that one";
+    default:
+        return NULL;
+    }
+}
+
+enum cli_exit cli_fail_err(const char *what, enum err err)
+{
+    return cli_fail(CLI_STORE, what, err_text(err), next_of(err));
+}
+
+/* ---- configuration --------------------------------------------------------------------------- */
+
+struct config *cli_config_of(const char *path)
+{
+    struct config *config = NULL;
+    struct buffer problems = { 0 };
+    enum err err = config_load(&config, path, &problems);
+    if (err != OK) {
+        buffer_append_u8(&problems, '\0');
+        cli_fail(CLI_USAGE, "the configuration cannot be used",
+                 problems.size > 1 ? (const char *)problems.data : err_text(err),
+                 "correct it, or name another file with -c");
+    }
+    buffer_close(&problems);
+    return config;
+}
+
+struct config *cli_config(const struct cli *cli)
+{
+    return cli_config_of(cli->config_path);
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+static size_t option_count(const struct cli_option *options)
+{
+    size_t count = 0;
+    while (options && options[count].name)
+        count++;
+    return count;
+}
+
+const char *cli_value(const struct cli *cli, const char *option)
+{
+    const struct cli_option *options = cli->command->options;
+    for (size_t i = 0; i < option_count(options); i++)
+        if (strcmp(options[i].name, option) == 0)
+            return cli->values[i];
+    return NULL;
+}
+
+bool cli_number(const struct cli *cli, const char *option, uint64_t min, uint64_t max,
+                uint64_t fallback, uint64_t *number)
+{
+    const char *text = cli_value(cli, option);
+    char *end, why[96];
+    *number = fallback;
+    if (!text)
+        return true;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value < min || value > max) {
+        snprintf(why, sizeof why, "'%.24s' is not a number from %llu to %llu", text,
+                 (unsigned long long)min, (unsigned long long)max);
+        cli_fail(CLI_USAGE, option, why, NULL);
+        return false;
+    }
+    *number = value;
+    return true;
+}
+
+/* What getopt wants, from the two tables. */
+struct parser {
+    struct option longs[2 * CLI_OPTION_MAX + 1];
+    char shorts[4 * CLI_OPTION_MAX + 2];
+};
+
+static void parser_add(struct parser *parser, const struct cli_option *options, int base)
+{
+    size_t at = 0;
+    while (parser->longs[at].name)
+        at++;
+    for (size_t i = 0; i < option_count(options); i++, at++) {
+        char letter[3] = { options[i].letter, options[i].value ? ':' : '\0', '\0' };
+        parser->longs[at] =
+            (struct option){ .name = options[i].name,
+                             .has_arg = options[i].value ? required_argument : no_argument,
+                             .val = base + (int)i };
+        if (options[i].letter)
+            strcat(parser->shorts, letter);
+    }
+}
+
+/* The option's value as getopt gives it: its letter, or base + index. */
+static int option_index(const struct cli_option *options, int base, int value)
+{
+    for (size_t i = 0; i < option_count(options); i++)
+        if (value == base + (int)i || (options[i].letter && value == options[i].letter))
+            return (int)i;
+    return -1;
+}
+
+static bool take_global(struct cli *cli, int index, bool *help)
+{
+    switch ((enum global)index) {
+    case GLOBAL_CONFIG:
+        cli->config_path = optarg;
+        return true;
+    case GLOBAL_OUTPUT:
+        cli->json = strcmp(optarg, "json") == 0;
+        if (cli->json || strcmp(optarg, "table") == 0)
+            return true;
+        cli_fail(CLI_USAGE, "--output", "is json or table", NULL);
+        return false;
+    case GLOBAL_API:
+        cli->api = optarg;
+        return true;
+    case GLOBAL_TOKEN:
+        cli->token = optarg;
+        return true;
+    case GLOBAL_HELP:
+        *help = true;
+        return true;
+    }
+    return false;
+}
+
+/* Takes options until the first word (`stop_early`) or everywhere. `arguments[0]` is passed over.
+ */
+static bool parse(struct cli *cli, int count, char **arguments, bool stop_early, bool *help)
+{
+    struct parser parser = { .shorts = "" };
+    const struct cli_option *own = cli->command ? cli->command->options : NULL;
+    int value;
+    if (stop_early)
+        strcat(parser.shorts, "+");
+    parser_add(&parser, own, LONG_ONLY);
+    parser_add(&parser, CLI_GLOBAL_OPTIONS, GLOBAL);
+    optind = 0; /* glibc: begin anew */
+    opterr = 1;
+    while ((value = getopt_long(count, arguments, parser.shorts, parser.longs, NULL)) != -1) {
+        int index = option_index(own, LONG_ONLY, value);
+        if (index >= 0)
+            cli->values[index] = optarg ? optarg : "";
+        else if ((index = option_index(CLI_GLOBAL_OPTIONS, GLOBAL, value)) < 0 ||
+                 !take_global(cli, index, help))
+            return false;
+    }
+    return true;
+}
+
+/* ---- routing --------------------------------------------------------------------------------- */
+
+/* How many words of `words` are the command's name; 0 when they are not. */
+static int name_matches(const char *name, int count, char **words)
+{
+    int used = 0;
+    while (*name) {
+        size_t size = strcspn(name, " ");
+        if (used == count || strlen(words[used]) != size || memcmp(words[used], name, size) != 0)
+            return 0;
+        used++;
+        name += size + (name[size] == ' ');
+    }
+    return used;
+}
+
+static const struct cli_command *find_command(int count, char **words, int *used)
+{
+    const struct cli_command *found = NULL;
+    *used = 0;
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+        int matched = name_matches(CLI_COMMANDS[i].name, count, words);
+        if (matched > *used) {
+            *used = matched;
+            found = &CLI_COMMANDS[i];
+        }
+    }
+    return found;
+}
+
+static enum cli_exit unknown_command(const char *word)
+{
+    bool is_group = false;
+    size_t size = strlen(word);
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+        const char *name = CLI_COMMANDS[i].name;
+        if (strncmp(name, word, size) != 0 || name[size] != ' ')
+            continue;
+        if (!is_group)
+            fprintf(stderr, "samadctl: %s: which one?\n", word);
+        is_group = true;
+        fprintf(stderr, "  %-18s %s\n", name, CLI_COMMANDS[i].summary);
+    }
+    return is_group ? CLI_USAGE
+                    : cli_fail(CLI_USAGE, word, "there is no such command",
+                               "`samadctl help` lists them");
+}
+
+/* An @FILE holds the token, so that it stands in no list of processes. */
+static bool read_token(struct cli *cli, char *memory, size_t size)
+{
+    if (!cli->token)
+        cli->token = getenv("SAMAD_TOKEN");
+    if (!cli->token || cli->token[0] != '@')
+        return true;
+    FILE *file = fopen(cli->token + 1, "r");
+    bool read = file && fgets(memory, (int)size, file);
+    if (file)
+        fclose(file);
+    if (!read) {
+        cli_fail(CLI_USAGE, cli->token + 1, "the token cannot be read from this file", NULL);
+        return false;
+    }
+    memory[strcspn(memory, "\r\n ")] = '\0';
+    cli->token = memory;
+    return true;
+}
+
+static enum cli_exit run(struct cli *cli, int count, char **arguments)
+{
+    char token[128];
+    bool help = false;
+    if (!parse(cli, count, arguments, false, &help))
+        return CLI_USAGE;
+    count -= optind;
+    arguments += optind;
+    if (help) {
+        cli_help_command(cli->command);
+        return CLI_OK;
+    }
+    if (count < cli->command->argument_min ||
+        (cli->command->argument_max != CLI_ANY && count > cli->command->argument_max)) {
+        fprintf(stderr, "samadctl: usage: samadctl %s %s\n", cli->command->name,
+                cli->command->arguments);
+        return CLI_USAGE;
+    }
+    return read_token(cli, token, sizeof token) ? cli->command->run(cli, count, arguments)
+                                                : CLI_USAGE;
+}
+
+enum cli_exit cli_main(int count, char **arguments)
+{
+    struct cli cli = { .config_path = "/etc/samad/samad.conf" };
+    bool help = false;
+    int used;
+    if (!parse(&cli, count, arguments, true, &help))
+        return CLI_USAGE;
+    int first = optind;
+    if (help || first >= count) {
+        cli_help();
+        return help ? CLI_OK : CLI_USAGE;
+    }
+    cli.command = find_command(count - first, arguments + first, &used);
+    if (!cli.command)
+        return unknown_command(arguments[first]);
+    /* The last word of the name stands where getopt expects a program's. */
+    first += used - 1;
+    return run(&cli, count - first, arguments + first);
+}
