@@ -264,6 +264,7 @@ static enum err decider_wait_flushed(struct decider *decider)
 static enum decider_state decider_settle(struct decider *decider)
 {
     struct engine *engine = decider->engine;
+    writer_pause(decider->writer); /* a flush that grows the map waits until snapshots are let go */
     enum err err = decider_wait_landed(decider);
     if (err == OK && writer_pending(decider->writer) > 0) {
         decider_hand_over(decider);
@@ -355,7 +356,9 @@ static enum err decider_open_writer(struct decider *decider)
         .flags = decider->flags,
         .wall_ms = engine_wall_ms(),
         .first_group = decider->next_group,
-        .memory_share = engine->options.memory_size_max / 4,
+        /* The larger a flush, the more of its keys meet in one page; what is left has to take what
+         * comes while the flush runs. */
+        .memory_share = engine->options.memory_size_max / 5 * 2,
     };
     randombytes_buf(options.incarnation, sizeof(options.incarnation));
     randombytes_buf(options.entropy, sizeof(options.entropy));
