@@ -42,7 +42,7 @@ static void on_progress(void *context, uint64_t records)
 static void remove_scratch(const char *path)
 {
     static const char *const names[] = { "data.mdb", "lock.mdb" };
-    char file[4096];
+    char file[4096 + 16];
     for (size_t i = 0; i < 2; i++) {
         snprintf(file, sizeof file, "%s/%s", path, names[i]);
         unlink(file);
