@@ -16,6 +16,14 @@ static struct log_key erase_key(const struct log_id *log, uint64_t position)
     return key;
 }
 
+/* Also a person part that never came is then accounted for: receipts may cover the record. */
+static enum err erase_one(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                          uint64_t position)
+{
+    enum err err = log_erase_person(logs, txn, number, position);
+    return err == OK ? log_withheld_explain(logs, txn, number, position) : err;
+}
+
 /* What is not held yet is left to erase_on_append. */
 static enum err erase_if_held(struct log_store *logs, struct store_txn *txn,
                               const struct erase_facts *facts)
@@ -26,7 +34,7 @@ static enum err erase_if_held(struct log_store *logs, struct store_txn *txn,
     if (err == OK)
         err = log_state_get(logs, txn, number, &state);
     if (err == OK && facts->position < state.size)
-        err = log_erase_person(logs, txn, number, facts->position);
+        err = erase_one(logs, txn, number, facts->position);
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
@@ -61,7 +69,7 @@ enum err erase_on_append(struct log_store *logs, struct store_txn *txn, uint32_t
 
     enum err err = store_cursor_seek(&cursor, log_key_bytes(&from), &key, &value);
     while (err == OK && erase_key_position(&from, key, &position) && position < first + count) {
-        err = log_erase_person(logs, txn, number, position);
+        err = erase_one(logs, txn, number, position);
         if (err == OK)
             err = store_cursor_next(&cursor, &key, &value);
     }
