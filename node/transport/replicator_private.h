@@ -20,6 +20,7 @@
 #define FOLD_TICK_MS     100
 #define FOLD_LIMIT_MS    10000
 #define FOLD_MISSING_MAX 1024 /* records that a peer offers and are not here; above: a catch-up */
+#define FOLD_BUSY_MIN    8 /* things under way; above, another node's catch-up needs the machine */
 #define FOLD_NODE_MAX    64
 
 struct outgoing;

@@ -333,8 +333,9 @@ void fold_run(uv_timer_t *timer)
     size_t kept = 0;
     for (size_t i = 0; i < replicator->fold_count; i++) {
         struct fold_due *due = &replicator->folds[i];
-        if (missing_of(replicator, due->node) < FOLD_MISSING_MAX ||
-            now_ms - due->since_ms >= FOLD_LIMIT_MS)
+        bool quiet = replicator->under_way < FOLD_BUSY_MIN &&
+                     missing_of(replicator, due->node) < FOLD_MISSING_MAX;
+        if (quiet || now_ms - due->since_ms >= FOLD_LIMIT_MS)
             engine_fold(replicator->options.engine, due->node);
         else
             replicator->folds[kept++] = *due;
