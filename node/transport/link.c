@@ -41,6 +41,7 @@ static void link_free(struct link *link)
         uv_freeaddrinfo(link->addresses);
     channel_free(link->channel);
     buffer_close(&link->out);
+    buffer_close(&link->spare);
     free(link);
     links_release(links);
 }
@@ -85,7 +86,11 @@ static void on_written(uv_write_t *request, int status)
 {
     struct write *write = (struct write *)request;
     struct link *link = write->link;
-    buffer_close(&write->content);
+    buffer_close(&link->spare);
+    if (link_queue_size(link) > 0)
+        link->spare = write->content;
+    else
+        buffer_close(&write->content);
     free(write);
     if (link->state == LINK_CLOSED)
         return;
@@ -107,7 +112,9 @@ void link_flush(struct link *link)
     }
     write->link = link;
     write->content = link->out;
-    link->out = (struct buffer){ 0 };
+    link->out = link->spare;
+    link->spare = (struct buffer){ 0 };
+    buffer_clear(&link->out);
     link->bytes_sent += write->content.size;
     uv_buf_t piece = uv_buf_init((char *)write->content.data, (unsigned)write->content.size);
     int status = uv_write(&write->request, (uv_stream_t *)&link->tcp, &piece, 1, on_written);

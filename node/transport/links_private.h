@@ -25,7 +25,8 @@ struct link {
     const char *why;
     char address[LINKS_ADDRESS_SIZE]; /* the other end's, without its port */
     struct channel *channel;
-    struct buffer out; /* encrypted, not yet handed to libuv */
+    struct buffer out;   /* encrypted, not yet handed to libuv */
+    struct buffer spare; /* memory of the last write, for the next while the link is busy */
     uint64_t bytes_sent, bytes_received;
     uint64_t heard_at_ms;
 
