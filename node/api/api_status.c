@@ -154,6 +154,17 @@ static json_t *views_json(struct api *api)
     return list;
 }
 
+/* What replication tells may be a moment old; who has just registered something must see it. */
+static void take_live(struct replication_status *replication, const struct log_head *live)
+{
+    for (size_t i = 0; i < replication->log_count; i++)
+        if (log_id_equal(&replication->logs[i].id, &live->log) &&
+            replication->logs[i].size < live->size) {
+            replication->logs[i].size = live->size;
+            replication->logs[i].root = live->root;
+        }
+}
+
 void api_status(void *context, struct http_exchange *exchange)
 {
     struct api *api = context;
@@ -166,6 +177,7 @@ void api_status(void *context, struct http_exchange *exchange)
     engine_status(api->options.engine, &engine);
     api->options.replication_status(api->options.context, replication);
     json_t *logs = json_array(), *peers = json_array(), *alarms = json_array();
+    take_live(replication, &engine.live);
     for (size_t i = 0; i < replication->log_count; i++)
         json_array_append_new(logs, log_json(&replication->logs[i]));
     for (size_t i = 0; i < replication->peer_count; i++)
