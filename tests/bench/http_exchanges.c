@@ -38,15 +38,13 @@ void http_exchanges_watch(struct http_exchanges *exchanges, int descriptor)
         fail("epoll");
 }
 
-void http_connect(struct http_exchanges *exchanges, struct http_connection *connection,
-                  unsigned port, void *context)
+static void connect_socket(struct http_exchanges *exchanges, struct http_connection *connection)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)port),
+                                   .sin_port = htons((uint16_t)connection->port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
     int one = 1;
-    *connection = (struct http_connection){ .context = context };
     connection->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection->socket < 0 ||
         connect(connection->socket, (struct sockaddr *)&address, sizeof address) != 0)
@@ -56,9 +54,17 @@ void http_connect(struct http_exchanges *exchanges, struct http_connection *conn
         fail("epoll");
 }
 
+void http_connect(struct http_exchanges *exchanges, struct http_connection *connection,
+                  unsigned port, void *context)
+{
+    *connection = (struct http_connection){ .port = port, .context = context };
+    connect_socket(exchanges, connection);
+}
+
 void http_disconnect(struct http_connection *connection)
 {
-    close(connection->socket);
+    if (connection->socket >= 0)
+        close(connection->socket);
     buffer_close(&connection->out);
 }
 
@@ -79,6 +85,8 @@ static bool send_rest(struct http_connection *connection)
                             connection->out.size - connection->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (size < 0 && errno == EAGAIN)
             return false;
+        if (size < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return true; /* receive() finds the end, and sends it all again */
         if (size < 0)
             fail("send");
         connection->sent += (size_t)size;
@@ -91,6 +99,8 @@ void http_send(struct http_exchanges *exchanges, struct http_connection *connect
     connection->busy = true;
     connection->sent = 0;
     connection->received = 0;
+    if (connection->socket < 0)
+        connect_socket(exchanges, connection);
     if (!send_rest(connection))
         watch_output(exchanges, connection, true);
 }
@@ -109,6 +119,21 @@ static size_t answer_body(struct http_connection *connection, size_t *body_size)
     return connection->received >= offset + *body_size ? offset : 0;
 }
 
+/* Servers close connections that were idle for a while, perhaps just as a request sets out. */
+static void reconnect(struct http_exchanges *exchanges, struct http_connection *connection)
+{
+    close(connection->socket);
+    connection->socket = -1;
+    if (!connection->busy)
+        return;
+    if (connection->retried) {
+        fputs("the server closes connections without an answer\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    connection->retried = true;
+    http_send(exchanges, connection);
+}
+
 static void receive(struct http_exchanges *exchanges, struct http_connection *connection)
 {
     size_t body_size = 0;
@@ -116,15 +141,19 @@ static void receive(struct http_exchanges *exchanges, struct http_connection *co
                         sizeof connection->in - 1 - connection->received, MSG_DONTWAIT);
     if (size < 0 && errno == EAGAIN)
         return;
+    if (size <= 0 && connection->received == 0) {
+        reconnect(exchanges, connection);
+        return;
+    }
     if (size <= 0 || !connection->busy) {
-        fprintf(stderr, "the server closed a connection: %s\n",
-                size < 0 ? strerror(errno) : "end of file");
+        fprintf(stderr, "an answer broke off: %s\n", size < 0 ? strerror(errno) : "end of file");
         exit(EXIT_FAILURE);
     }
     connection->received += (size_t)size;
     size_t offset = answer_body(connection, &body_size);
     if (offset > 0) {
-        connection->busy = false;
+        connection->busy = connection->retried = false;
+        connection->received = 0;
         /* "HTTP/1.1 201 Created" */
         exchanges->on_answer(connection, (unsigned)strtoul(connection->in + 9, NULL, 10),
                              bytes_of(connection->in + offset, body_size));

@@ -10,12 +10,13 @@
 #define HTTP_ANSWER_SIZE_MAX ((size_t)16 * 1024)
 
 struct http_connection {
-    int socket;
+    int socket; /* -1: closed by the server while idle; opened again when needed */
+    unsigned port;
     struct buffer out; /* the request under way */
     size_t sent;
     char in[HTTP_ANSWER_SIZE_MAX];
     size_t received;
-    bool busy;
+    bool busy, retried;
     void *context; /* the caller's */
 };
 

@@ -100,7 +100,7 @@ class Proxy:
 
 
 class Node:
-    def __init__(self, site, name, role, storage="", options=""):
+    def __init__(self, site, name, role, storage="", options="", replication=""):
         self.site, self.name, self.role = site, name, role
         self.folder = os.path.join(site.folder, name)
         os.makedirs(self.folder, exist_ok=True)
@@ -108,6 +108,7 @@ class Node:
         self.replication_port = free_port() if role == "hub" else None
         self.storage = storage or "map_mib = 256  reserve_mib = 4  memory_mib = 16"
         self.options = options
+        self.replication = replication
         self.hubs, self.provinces = [], []
         self.process = None
         self.tokens = {}
@@ -125,7 +126,8 @@ class Node:
                  f'api {{ listen = "127.0.0.1:{self.api_port}" }}',
                  f"storage {{ {self.storage} }}", self.options]
         if self.replication_port:
-            lines.append(f'replication {{ listen = "127.0.0.1:{self.replication_port}" }}')
+            lines.append(f'replication {{ listen = "127.0.0.1:{self.replication_port}" '
+                         f"{self.replication} }}")
         for hub, port in self.hubs:
             lines.append(f'hub "{hub.name}" {{ address = "127.0.0.1:{port}" '
                          f'link_key = "{hub.keys["link_key"]}" log_key = "{hub.keys["log_key"]}" '
