@@ -115,7 +115,7 @@ def load(node, requests, count, *more):
 
 def http(bench, size):
     with bench.site() as site:
-        node = site.province(storage=STORAGE).start()
+        node = start(site.province(storage=STORAGE))
         line = load(node, bench.requests(size), size)[0]
         groups = status_of(node)["groups"]
         node.stop()
@@ -131,7 +131,7 @@ def lookup(bench, size):
     rounds, seconds = (1, 5) if bench.quick else (5, 10)
     rate = 200
     with bench.site() as site:
-        node = site.province(storage=STORAGE).start()
+        node = start(site.province(storage=STORAGE))
         # Rather too many: registering goes on during the look-ups, as fast as it can.
         requests = bench.requests(size + 60000 * seconds * rounds)
         lines = load(node, requests, size, "--lookups-per-second", str(rate), "--seconds",
@@ -148,6 +148,12 @@ def lookup(bench, size):
 
 
 # ---- P3, P4 and P9: catching up -----------------------------------------------------------------
+
+def start(node):
+    """With its token made before: a running daemon looks at new tokens once a second only."""
+    node.token()
+    return node.start()
+
 
 def status_of(node):
     code, status = node.json("GET", "/v1/status", timeout=60)
@@ -174,14 +180,14 @@ def pair_with_records(site, size):
     hub, province = site.hub(storage=STORAGE), site.province(storage=STORAGE)
     site.connect(province, hub)
     filled = fill(province, size)
-    hub.start()
+    start(hub)
     return hub, province, filled
 
 
 def catchup(bench, size):
     with bench.site() as site:
         hub, province, filled = pair_with_records(site, size)
-        province.start()
+        start(province)
         wait_until(lambda: is_national(status_of(province)), "every record is national", 900, 0.05)
         end = time.time()
         status = status_of(province)
@@ -248,8 +254,9 @@ def fanin(bench, size):
         provinces = fanin_provinces(site, hub, FANIN_PROVINCES)
         each = size // len(provinces)
         for province in provinces:
+            province.token()
             filled = fill(province, each)
-        hub.start()
+        start(hub)
         memory = PeakMemory(hub.process.pid)
         memory.start()
         # All are up and knocking before the hub opens: starting 31 daemons is not measured.
@@ -319,11 +326,11 @@ def size_bytes(bench, size):
     with bench.site() as site:
         hub, province = site.hub(storage=STORAGE), site.province(storage=STORAGE)
         site.connect(province, hub)
-        province.start()
+        start(province)
         load(province, bench.requests(size), size)
         province.stop()
-        hub.start()
-        province.start()
+        start(hub)
+        start(province)
         wait_until(lambda: is_national(status_of(province)), "every record is national", 900, 0.1)
         status = status_of(province)
         space = status["space"]
@@ -347,7 +354,7 @@ def idle(bench, size):
     rounds, seconds = (1, 10) if bench.quick else (5, 30)
     with bench.site() as site:
         hub, province, _ = pair_with_records(site, size)
-        province.start()
+        start(province)
         wait_until(lambda: is_national(status_of(province)), "every record is national", 900, 0.1)
         time.sleep(5)
         pid = province.process.pid
@@ -372,15 +379,15 @@ def restart(bench, size):
     rounds = 1 if bench.quick else 5
     with bench.site() as site:
         hub, province, filled = pair_with_records(site, size)
-        province.start()
+        start(province)
         wait_until(lambda: is_national(status_of(province)), "every record is national", 900, 0.1)
         took = []
         for number in range(rounds):
             kill_while_registering(bench, province, number)
-            start = time.perf_counter()
+            begin = time.perf_counter()
             province.start(wait=False)
             wait_until(lambda: is_ready(province), "ready", 120, 0.002)
-            took.append(time.perf_counter() - start)
+            took.append(time.perf_counter() - begin)
         return bench.print_case(
             "restart", "kill -9 while registering, then ready", count=size,
             seconds=round(statistics.median(took), 3),
