@@ -157,12 +157,18 @@ static json_t *views_json(struct api *api)
 /* What replication tells may be a moment old; who has just registered something must see it. */
 static void take_live(struct replication_status *replication, const struct log_head *live)
 {
-    for (size_t i = 0; i < replication->log_count; i++)
-        if (log_id_equal(&replication->logs[i].id, &live->log) &&
-            replication->logs[i].size < live->size) {
-            replication->logs[i].size = live->size;
-            replication->logs[i].root = live->root;
-        }
+    size_t i = 0;
+    while (i < replication->log_count && !log_id_equal(&replication->logs[i].id, &live->log))
+        i++;
+    if (i == STATUS_LOG_MAX || live->size == 0)
+        return;
+    if (i == replication->log_count)
+        replication->logs[replication->log_count++] =
+            (struct log_status){ .id = live->log, .own = true, .live = true };
+    if (replication->logs[i].size < live->size) {
+        replication->logs[i].size = live->size;
+        replication->logs[i].root = live->root;
+    }
 }
 
 void api_status(void *context, struct http_exchange *exchange)
