@@ -172,6 +172,7 @@ enum err replica_store(struct replica_intake *intake, struct store_txn *txn,
                        struct replica_result *result)
 {
     uint32_t number;
+    uint64_t changes = txn->changes;
     struct replica *replica = intake->replica;
     *result = (struct replica_result){ .err = intake->err };
     if (intake->err == OK) {
@@ -190,6 +191,9 @@ enum err replica_store(struct replica_intake *intake, struct store_txn *txn,
             break;
         }
     }
+    /* What was written in part does not stay. A fork is no failure: it was written that it is one. */
+    if (result->err != OK && result->err != ERR_FORK && txn->changes != changes)
+        return txn->err != OK ? txn->err : result->err;
     if (replica_log(replica, txn, &intake->log, intake->branch, false, &number) == OK)
         (void)replica_cursor(replica, txn, number, &result->cursor);
     return txn->err;

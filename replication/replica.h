@@ -82,7 +82,9 @@ enum err replica_open_fork(struct replica *replica, const struct effect_store_fo
  * another thread. Then replica_verify() on that thread does the costly part. */
 enum err replica_verify(struct replica_intake *intake);
 /* Storing, the log thread. The result is true once the transaction has committed. An error is that
- * of the transaction (the store's), not of the intake. */
+ * of the transaction, or of an intake that was written in part (a batch to be erased from is damaged,
+ * no memory): the transaction is to be aborted, and may be run again without it. May be called again
+ * with another transaction when the first was aborted. */
 enum err replica_store(struct replica_intake *intake, struct store_txn *txn,
                        struct replica_result *result);
 void replica_intake_free(struct replica_intake *intake);

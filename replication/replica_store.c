@@ -306,7 +306,9 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
     struct merkle_frontier frontier;
     struct hash root;
     struct batch_builder tail = { 0 };
-    struct batch_builder *batch = &intake->batch;
+    struct batch_builder whole = intake->batch; /* attached anew each time: the transaction may be run
+                                                   again. Its buffers stay the intake's. */
+    struct batch_builder *batch = &whole;
     uint32_t number;
     enum err err = replica_log(replica, txn, &intake->log, intake->branch, false, &number);
     if (err == OK)

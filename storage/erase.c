@@ -25,16 +25,27 @@ static enum err erase_one(struct log_store *logs, struct store_txn *txn, uint32_
 }
 
 /* What is not held yet is left to erase_on_append. */
-static enum err erase_if_held(struct log_store *logs, struct store_txn *txn,
-                              const struct erase_facts *facts)
+static enum err erase_if_held(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                              uint64_t position)
+{
+    struct log_state state;
+    enum err err = log_state_get(logs, txn, number, &state);
+    return err == OK && position < state.size ? erase_one(logs, txn, number, position) : err;
+}
+
+/* Both branches of a forked log: who erases cannot know which one another holder has. */
+static enum err erase_everywhere(struct log_store *logs, struct store_txn *txn,
+                                 const struct erase_facts *facts)
 {
     uint32_t number;
-    struct log_state state;
     enum err err = log_find(logs, txn, &facts->log, &number);
     if (err == OK)
-        err = log_state_get(logs, txn, number, &state);
-    if (err == OK && facts->position < state.size)
-        err = erase_one(logs, txn, number, facts->position);
+        err = erase_if_held(logs, txn, number, facts->position);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    err = log_branch(logs, txn, &facts->log, false, &number);
+    if (err == OK)
+        err = erase_if_held(logs, txn, number, facts->position);
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
@@ -47,7 +58,7 @@ enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
         return OK;
     struct log_key key = erase_key(&erase.log, erase.position);
     store_put(txn, LOG_ERASURES, log_key_bytes(&key), BYTES_NONE);
-    return txn->err != OK ? txn->err : erase_if_held(logs, txn, &erase);
+    return txn->err != OK ? txn->err : erase_everywhere(logs, txn, &erase);
 }
 
 /* The position of an entry that belongs to the same log as `first`; false otherwise. */

@@ -1,5 +1,6 @@
 /* Core and replica on real stores: what the daemon does, without threads and sockets. */
 #include "replication/core/fork.h"
+#include "storage/log_private.h"
 #include "tests/support/folder.h"
 #include "tests/support/records.h"
 #include "tests/sync/lib/shell.h"
@@ -155,30 +156,36 @@ Test(replica, a_rolled_back_province_gets_its_suffix_back)
     pair_close(&pair);
 }
 
+/* The first 20 records are common, then the hub holds 10 of one branch and 15 of the other. */
+static void pair_fork(struct pair *pair)
+{
+    char file[FOLDER_PATH_SIZE], to[FOLDER_PATH_SIZE];
+    pair_open(pair);
+    shell_write(&pair->province, &pair->log, 20, 1);
+    shell_close(&pair->province);
+    folder_path(file, pair->province_path, "data.mdb");
+    folder_path(to, pair->folder, "old.mdb");
+    file_copy(file, to);
+    shell_open(&pair->province, "ardabil", ROLE_PROVINCE, "centre", pair->province_path);
+    shell_write(&pair->province, &pair->log, 10, 1);
+    pair_link(pair);
+    shell_exchange(&pair->province, &pair->hub, NULL, MANY);
+    pair_unlink(pair);
+    shell_close(&pair->province);
+    file_copy(to, file);
+    shell_open(&pair->province, "ardabil", ROLE_PROVINCE, "centre", pair->province_path);
+    shell_write(&pair->province, &pair->log, 15, 99); /* other records at the same positions */
+    pair_link(pair);
+    shell_exchange(&pair->province, &pair->hub, NULL, MANY);
+}
+
 Test(replica, a_fork_is_frozen_proven_and_both_branches_are_kept)
 {
     struct pair pair;
-    char file[FOLDER_PATH_SIZE], to[FOLDER_PATH_SIZE];
     struct buffer proof = { 0 };
     struct log_id proven;
     uint32_t number, branch;
-    pair_open(&pair);
-    shell_write(&pair.province, &pair.log, 20, 1);
-    shell_close(&pair.province);
-    folder_path(file, pair.province_path, "data.mdb");
-    folder_path(to, pair.folder, "old.mdb");
-    file_copy(file, to);
-    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
-    shell_write(&pair.province, &pair.log, 10, 1);
-    pair_link(&pair);
-    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
-    pair_unlink(&pair);
-    shell_close(&pair.province);
-    file_copy(to, file);
-    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
-    shell_write(&pair.province, &pair.log, 15, 99); /* other records at the same positions */
-    pair_link(&pair);
-    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    pair_fork(&pair);
     cr_expect_gt(pair.hub.alarms[ALARM_FORK], 0);
     struct store_txn txn = store_begin_read(log_store_environment(pair.hub.logs));
     struct log_state state, other;
@@ -200,5 +207,108 @@ Test(replica, a_fork_is_frozen_proven_and_both_branches_are_kept)
     free(decoded);
     buffer_close(&message);
     buffer_close(&proof);
+    pair_close(&pair);
+}
+
+/* ---- erasures ---- */
+
+static void write_erasure(struct shell *shell, const struct log_id *live,
+                          const struct log_id *log, uint64_t position)
+{
+    struct buffer part = { 0 };
+    struct erase_facts facts = { .occurred_at_ms = 1, .log = *log, .position = position,
+                                 .reason = bytes_of_string("asked") };
+    cr_assert_eq(erase_facts_encode(&part, &facts), OK);
+    shell_write_record(shell, live, 7, RECORD_ERASE, buffer_bytes(&part));
+    buffer_close(&part);
+}
+
+static bool person_is_absent(struct shell *shell, uint32_t number, uint64_t position)
+{
+    struct buffer scratch = { 0 };
+    struct record record;
+    struct record_header header;
+    struct hash leaf;
+    struct store_txn txn = store_begin_read(log_store_environment(shell->logs));
+    cr_assert_eq(log_read(shell->logs, &txn, number, position, &scratch, &record, &header, &leaf),
+                 OK);
+    store_abort(&txn);
+    buffer_close(&scratch);
+    cr_assert(header.has_person);
+    return record.person_absent;
+}
+
+static uint32_t number_of(struct shell *shell, const struct log_id *log, bool branch)
+{
+    uint32_t number;
+    struct store_txn txn = store_begin_read(log_store_environment(shell->logs));
+    cr_assert_eq(branch ? log_branch(shell->logs, &txn, log, false, &number)
+                        : log_find(shell->logs, &txn, log, &number),
+                 OK);
+    store_abort(&txn);
+    return number;
+}
+
+/* Replaces the value of the batch that begins at `first`; gives what was there. */
+static void swap_batch(struct shell *shell, uint32_t number, uint64_t first, struct buffer *value)
+{
+    struct log_key key = log_key_position(number, first);
+    struct buffer old = { 0 };
+    struct bytes held;
+    struct store_txn txn = store_begin_write(log_store_environment(shell->logs));
+    cr_assert_eq(store_get(&txn, LOG_BATCHES, log_key_bytes(&key), &held), OK);
+    buffer_append_bytes(&old, held);
+    store_put(&txn, LOG_BATCHES, log_key_bytes(&key), buffer_bytes(value));
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(value);
+    *value = old;
+}
+
+/* I20: an erase record that is stored without its effect would never have it. */
+Test(replica, an_erasure_that_cannot_be_applied_is_not_taken_and_comes_again)
+{
+    struct pair pair;
+    struct buffer batch = { 0 };
+    struct hash root;
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 10, 1);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 10);
+    uint32_t number = number_of(&pair.hub, &pair.log, false);
+    shell_write(&pair.province, &pair.log, 5, 1);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 15);
+
+    buffer_append_string(&batch, "damaged on the disk");
+    swap_batch(&pair.hub, number, 0, &batch);
+    write_erasure(&pair.province, &pair.log, &pair.log, 5);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    cr_expect_eq(shell_held(&pair.hub, &pair.log, &root), 15, "refused whole");
+
+    swap_batch(&pair.hub, number, 0, &batch); /* repaired */
+    buffer_close(&batch);
+    pair_unlink(&pair);
+    shell_close(&pair.hub); /* a new start asks again at once */
+    shell_open(&pair.hub, "centre", ROLE_HUB, "ardabil", pair.hub_path);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 16);
+    cr_expect(person_is_absent(&pair.hub, number, 5));
+    pair_close(&pair);
+}
+
+/* I20: whoever erases cannot know which branch another holder has. */
+Test(replica, an_erasure_reaches_both_branches_of_a_forked_log)
+{
+    struct pair pair;
+    pair_fork(&pair);
+    struct log_id second = sample_log("ardabil", "hub", 2);
+    shell_write(&pair.province, &second, 1, 2);
+    write_erasure(&pair.province, &second, &pair.log, 5);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    cr_expect(person_is_absent(&pair.hub, number_of(&pair.hub, &pair.log, false), 5));
+    cr_expect(person_is_absent(&pair.hub, number_of(&pair.hub, &pair.log, true), 5));
+    cr_expect(!person_is_absent(&pair.hub, number_of(&pair.hub, &pair.log, true), 6));
     pair_close(&pair);
 }

@@ -130,13 +130,36 @@ static void send_built(struct shell *shell, const struct effect_send_log *effect
     buffer_close(&message);
 }
 
-static void store(struct shell *shell, struct replica_intake *intake,
+/* What could not be stored is not there, whatever the result says. */
+static void forget_result(struct shell *shell, const struct log_id *log, struct store_txn *txn,
+                          enum err err, struct replica_result *result)
+{
+    struct core_log_status status;
+    store_abort(txn);
+    replica_result_close(result);
+    result->err = err;
+    for (size_t i = 0; i < core_log_count(shell->core); i++) {
+        core_log_status(shell->core, i, &status);
+        if (log_id_equal(&status.log, log))
+            result->cursor = status.held;
+    }
+}
+
+static void store(struct shell *shell, const struct log_id *log, struct replica_intake *intake,
                   struct replica_result *result)
 {
-    struct store_txn txn = store_begin_write(log_store_environment(shell->logs));
     (void)replica_verify(intake);
-    require(replica_store(intake, &txn, result) == OK);
-    require(store_commit(&txn) == OK);
+    /* Twice, as in a transaction that has to be run again. */
+    struct store_txn txn = store_begin_write(log_store_environment(shell->logs));
+    (void)replica_store(intake, &txn, result);
+    store_abort(&txn);
+    replica_result_close(result);
+    txn = store_begin_write(log_store_environment(shell->logs));
+    enum err err = replica_store(intake, &txn, result);
+    if (err == OK)
+        require(store_commit(&txn) == OK);
+    else
+        forget_result(shell, log, &txn, err, result);
     replica_intake_free(intake);
 }
 
@@ -155,7 +178,7 @@ static void store_checkpoint(struct shell *shell, const struct effect_store_chec
     struct replica_result result;
     struct event event = { .type = EVENT_CHECKPOINT_STORED };
     require(replica_open_checkpoint(shell->replica, effect, &intake) == OK);
-    store(shell, intake, &result);
+    store(shell, &effect->log, intake, &result);
     event.stored.link = effect->link;
     event.stored.node = effect->node;
     event.stored.log = effect->log;
@@ -171,7 +194,7 @@ static void store_package(struct shell *shell, const struct effect_store_package
     struct replica_result result;
     struct event event = { .type = EVENT_PACKAGE_STORED };
     require(replica_open_package(shell->replica, effect, &intake) == OK);
-    store(shell, intake, &result);
+    store(shell, &effect->log, intake, &result);
     event.stored.link = effect->link;
     event.stored.node = effect->node;
     event.stored.log = effect->log;
@@ -188,7 +211,7 @@ static void store_receipt(struct shell *shell, const struct effect_store_receipt
     struct replica_result result;
     struct event event = { .type = EVENT_RECEIPT_STORED };
     require(replica_open_receipt(shell->replica, effect, &intake) == OK);
-    store(shell, intake, &result);
+    store(shell, &effect->log, intake, &result);
     event.receipt_stored.hub = effect->hub;
     event.receipt_stored.log = effect->log;
     event.receipt_stored.size = result.receipt_size;
@@ -204,7 +227,7 @@ static void store_fork(struct shell *shell, const struct effect_store_fork *effe
     struct replica_result result;
     struct event event = { .type = EVENT_FORK_STORED };
     require(replica_open_fork(shell->replica, effect, &intake) == OK);
-    store(shell, intake, &result);
+    store(shell, &effect->log, intake, &result);
     event.fork_stored.fork_node = effect->fork_node;
     event.fork_stored.log = effect->log;
     event.fork_stored.err = result.err;
@@ -368,12 +391,15 @@ size_t shell_exchange(struct shell *from, struct shell *to, struct buffer *recor
 
 /* ---- the own log ------------------------------------------------------------------------------- */
 
-void shell_write(struct shell *shell, const struct log_id *log, uint32_t count, uint64_t seed)
+/* One group: `count` requests, or one record of these facts. */
+static void write_group(struct shell *shell, const struct log_id *log, uint32_t count,
+                        uint64_t seed, uint32_t kind, struct bytes facts)
 {
     uint32_t number;
     struct merkle_frontier frontier;
     struct batch_builder batch;
     struct buffer note = { 0 };
+    const struct seal_key *data_key = log_store_data_key(shell->logs);
     struct sign_key key = shell_log_key(log->node);
     struct store_txn txn = store_begin_write(log_store_environment(shell->logs));
     enum err err = log_find(shell->logs, &txn, log, &number);
@@ -382,7 +408,14 @@ void shell_write(struct shell *shell, const struct log_id *log, uint32_t count, 
     require(err == OK);
     require(log_frontier(shell->logs, &txn, number, &frontier) == OK);
     batch_begin(&batch, &frontier);
-    sample_batch(&batch, log, seed, count, 60, log_store_data_key(shell->logs));
+    if (facts.size == 0) {
+        sample_batch(&batch, log, seed, count, 60, data_key);
+    } else {
+        struct sample sample;
+        sample_record(&sample, log, batch.first, seed, kind, facts, BYTES_NONE);
+        batch_add(&batch, &sample.record, &sample.leaf, data_key);
+        sample_close(&sample);
+    }
     sample_note(&note, log, &batch.frontier, &key);
     require(log_append(shell->logs, &txn, number, &batch, buffer_bytes(&note)) == OK);
     require(store_commit(&txn) == OK);
@@ -395,6 +428,17 @@ void shell_write(struct shell *shell, const struct log_id *log, uint32_t count, 
     buffer_close(&note);
     step(shell, &event);
     run(shell);
+}
+
+void shell_write(struct shell *shell, const struct log_id *log, uint32_t count, uint64_t seed)
+{
+    write_group(shell, log, count, seed, 0, BYTES_NONE);
+}
+
+void shell_write_record(struct shell *shell, const struct log_id *log, uint64_t seed,
+                        uint32_t kind, struct bytes facts)
+{
+    write_group(shell, log, 1, seed, kind, facts);
 }
 
 uint64_t shell_held(struct shell *shell, const struct log_id *log, struct hash *root)

@@ -45,6 +45,9 @@ size_t shell_exchange(struct shell *from, struct shell *to, struct buffer *recor
 /* Writes `count` more requests to an own log (made when it is new) in one group, and tells the
  * core. */
 void shell_write(struct shell *shell, const struct log_id *log, uint32_t count, uint64_t seed);
+/* The same with one record of any kind, without a person part; facts without salt. */
+void shell_write_record(struct shell *shell, const struct log_id *log, uint64_t seed,
+                        uint32_t kind, struct bytes facts);
 /* Records held of a log, and the root. */
 uint64_t shell_held(struct shell *shell, const struct log_id *log, struct hash *root);
 
