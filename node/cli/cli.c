@@ -240,6 +240,8 @@ static bool read_token(struct cli *cli, char *memory, size_t size)
 {
     if (!cli->token)
         cli->token = getenv("SAMAD_TOKEN");
+    if (cli->token && cli->token[0] == '\0')
+        cli->token = NULL;
     if (!cli->token || cli->token[0] != '@')
         return true;
     FILE *file = fopen(cli->token + 1, "r");

@@ -161,11 +161,18 @@ static void start_line(struct import *import, struct import_transfer *transfer, 
 
 static bool may_start(const struct import *import)
 {
-    if (import->at_end || import->failure != CLI_OK ||
-        import->next >= import->oldest + IMPORT_WINDOW)
-        return false;
-    return import->rate == 0 ||
-           (uint64_t)(steady_ms() - import->begun_ms) * import->rate >= import->started * 1000;
+    return !import->at_end && import->failure == CLI_OK &&
+           import->next < import->oldest + IMPORT_WINDOW;
+}
+
+/* Until --rate lets the next line start. */
+static int64_t rate_wait_ms(const struct import *import)
+{
+    if (import->rate == 0)
+        return 0;
+    int64_t due_ms = (int64_t)(import->started * 1000 / import->rate);
+    int64_t wait_ms = due_ms - (steady_ms() - import->begun_ms);
+    return wait_ms > 0 ? wait_ms : 0;
 }
 
 static bool is_blank(const char *text)
@@ -178,7 +185,8 @@ static void start_lines(struct import *import)
     struct import_transfer *transfer;
     char *text = NULL;
     size_t room = 0;
-    while (may_start(import) && (transfer = free_transfer(import)) != NULL) {
+    while (may_start(import) && rate_wait_ms(import) == 0 &&
+           (transfer = free_transfer(import)) != NULL) {
         ssize_t size = getline(&text, &room, import->file);
         if (size < 0) {
             import->at_end = true;
@@ -344,6 +352,14 @@ static bool is_finished(const struct import *import)
     return import->at_end && import->oldest == import->next;
 }
 
+static int poll_ms(struct import *import)
+{
+    int64_t wait_ms = POLL_MS;
+    if (may_start(import) && free_transfer(import))
+        wait_ms = rate_wait_ms(import);
+    return (int)(wait_ms < POLL_MS ? wait_ms : POLL_MS);
+}
+
 enum cli_exit import_run(struct import *import)
 {
     int running;
@@ -356,8 +372,7 @@ enum cli_exit import_run(struct import *import)
         take_answers(import);
         finish_lines(import);
         if (import->failure == CLI_OK && !is_finished(import))
-            curl_multi_poll(import->multi, NULL, 0,
-                            free_transfer(import) && may_start(import) ? 0 : POLL_MS, NULL);
+            curl_multi_poll(import->multi, NULL, 0, poll_ms(import), NULL);
     }
     end(import);
     if (is_finished(import))
