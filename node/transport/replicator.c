@@ -17,7 +17,7 @@ uint64_t replicator_now_ms(void)
     return uv_hrtime() / 1000000;
 }
 
-static int64_t wall_ms(void)
+int64_t replicator_wall_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -153,7 +153,7 @@ void replicator_step(struct replicator *replicator, struct event *event)
 static void note_connected(struct peer_note *peer, bool connected)
 {
     peer->connected = connected;
-    peer->since_ms = wall_ms();
+    peer->since_ms = replicator_wall_ms();
     peer->connects += connected;
 }
 
@@ -379,7 +379,7 @@ static enum err find_log_key(void *context, const char *node, struct sign_public
     return ERR_NOT_FOUND;
 }
 
-static enum err find_receipt_key(void *context, const char *hub, struct sign_public *key)
+enum err replicator_receipt_key(void *context, const char *hub, struct sign_public *key)
 {
     const struct config *config = ((struct replicator *)context)->options.config;
     for (size_t i = 0; i < config->hub_count; i++)
@@ -472,7 +472,7 @@ static enum err open_all(struct replicator *replicator, struct buffer *problem)
                                                .node = config->node,
                                                .receipt_key = &replicator->options.keyring->receipt,
                                                .log_key = find_log_key,
-                                               .receipt_key_of = find_receipt_key,
+                                               .receipt_key_of = replicator_receipt_key,
                                                .context = replicator };
     enum err err = make_peers(replicator, &core_peers);
     if (err == OK)

@@ -119,7 +119,10 @@ struct replicator {
 };
 
 /* ---- replicator.c ---- */
-uint64_t replicator_now_ms(void);
+uint64_t replicator_now_ms(void); /* monotonic: the core's time */
+int64_t replicator_wall_ms(void);
+/* Of a configured hub; any thread. `context` is the replicator. */
+enum err replicator_receipt_key(void *context, const char *hub, struct sign_public *key);
 void replicator_step(struct replicator *replicator, struct event *event);
 /* Takes it off the loop when it is closing and nothing is under way. */
 void replicator_release(struct replicator *replicator);

@@ -7,14 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 struct peer_note *status_peer(struct replicator *replicator, const char *node)
 {
@@ -75,7 +67,7 @@ static struct alarm_status *alarm_place(struct replication_status *status)
 
 void status_alarm(struct replicator *replicator, const struct effect_alarm *alarm)
 {
-    struct alarm_status entry = { .since_ms = wall_ms() };
+    struct alarm_status entry = { .since_ms = replicator_wall_ms() };
     char subject[LOG_ORIGIN_SIZE_MAX + 1];
     snprintf(entry.kind, sizeof entry.kind, "%s", alarm_name(alarm->alarm));
     for (char *at = entry.kind; *at; at++) /* the words of status.h are with dashes */
@@ -269,7 +261,7 @@ static void newest_live(struct replicator *replicator, struct replication_status
 
 void replicator_status(struct replicator *replicator, struct replication_status *status)
 {
-    int64_t now_ms = wall_ms();
+    int64_t now_ms = replicator_wall_ms();
     pthread_mutex_lock(&replicator->lock);
     const struct replication_status *known = &replicator->status;
     status->peer_count = known->peer_count;

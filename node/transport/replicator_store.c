@@ -112,16 +112,14 @@ static void lane_pump(struct replicator *replicator, struct lane *lane)
 
 /* ---- verifying, on the pool ---- */
 
+/* Records name the last receipt held, with its time. */
 static void learn_time(struct intake *intake)
 {
-    struct sign_public unused = { { 0 } };
+    struct sign_public key;
     char name[NOTE_NAME_SIZE_MAX + 1];
-    const struct config *config = intake->replicator->options.config;
     receipt_key_name(name, intake->node);
-    for (size_t i = 0; i < config->hub_count; i++)
-        if (strcmp(config->hubs[i].name, intake->node) == 0)
-            unused = config->hubs[i].receipt_key;
-    if (receipt_open(buffer_bytes(&intake->note), bytes_of_string(name), &unused,
+    if (replicator_receipt_key(intake->replicator, intake->node, &key) != OK ||
+        receipt_open(buffer_bytes(&intake->note), bytes_of_string(name), &key,
                      &intake->time_s) != OK)
         intake->time_s = 0;
 }
@@ -244,7 +242,7 @@ static void forget_result(struct intake *intake)
     for (size_t i = 0; i < core_log_count(replicator->core); i++) {
         core_log_status(replicator->core, i, &status);
         if (log_id_equal(&status.log, &intake->lane->log))
-            intake->result.cursor = status.held;
+            intake->result.cursor = intake->branch ? status.branch : status.held;
     }
 }
 

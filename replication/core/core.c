@@ -217,6 +217,7 @@ void core_log_status(const struct core *core, size_t index, struct core_log_stat
     *status = (struct core_log_status){
         .log = log->id,
         .held = log->held,
+        .branch = log->branch,
         .named = log->named,
         .cosigned = log->cosigned,
         .own = log->own,

@@ -76,6 +76,7 @@ uint64_t national_size(const uint64_t *sizes, size_t count, size_t k);
 struct core_log_status {
     struct log_id log;
     struct cursor held;
+    struct cursor branch; /* of a forked log: the other branch */
     uint64_t named;    /* the largest size by which a held log names it as parent */
     uint64_t cosigned; /* by this hub */
     bool own, live, frozen, proven;
