@@ -87,7 +87,8 @@ struct store_space {
     uint64_t available_size; /* free pages + extension + what the file system has left */
     bool reserve_reached;    /* new intake is to be refused: only the reserve is left */
 };
-/* Asks the file system; call it about once a second, not for each commit. */
+/* Asks the file system; call it about once a second, not for each commit. ERR_IO when the store is
+ * poisoned: a reading transaction may have met the error. */
 enum err store_space_update(struct store *store, struct store_space *out);
 /* Extends the file ahead of use up to the reserve. Called between transactions by the writing
  * thread. ERR_FULL when the file system has no room: not fatal, reserve_reached is then set. */

@@ -88,6 +88,8 @@ enum err store_extend(struct store *store)
 enum err store_space_update(struct store *store, struct store_space *out)
 {
     struct stat status;
+    if (atomic_load(&store->poisoned))
+        return ERR_IO; /* a reader found it: whoever asks regularly stops the process */
     if (fstat(store->file, &status) != 0)
         return store_remember_failure(store, "fstat", errno, ERR_IO);
     uint64_t file_size = (uint64_t)status.st_size, used = store_used_size(store);

@@ -188,6 +188,19 @@ bool views_is_damaged(struct views *views, const char *node)
     return damaged != 0 && row_of(views, node, &row) == OK && row.generation == damaged;
 }
 
+bool views_next_damaged(struct views *views, size_t *index, char node[NODE_NAME_SIZE_MAX + 1])
+{
+    for (;;) {
+        pthread_mutex_lock(&views->mutex);
+        bool is_there = *index < views->memo_count;
+        if (is_there)
+            memcpy(node, views->memos[(*index)++].node, NODE_NAME_SIZE_MAX + 1);
+        pthread_mutex_unlock(&views->mutex);
+        if (!is_there || views_is_damaged(views, node))
+            return is_there;
+    }
+}
+
 enum err views_applied(struct views *views, const char *node, struct log_head *heads, size_t max,
                        size_t *count)
 {

@@ -80,6 +80,8 @@ enum err views_applied(struct views *views, const char *node, struct log_head *h
 /* An entry of this node failed its check since the store was opened: what is there is served as far
  * as it checks, and the next views_fold (or views_fold_aside) makes it anew. */
 bool views_is_damaged(struct views *views, const char *node);
+/* The same for all nodes, one a call: `*index` begins with zero. False when there are no more. */
+bool views_next_damaged(struct views *views, size_t *index, char node[NODE_NAME_SIZE_MAX + 1]);
 
 /* ---- the decider: the own node, read and write through the memory table ---- */
 /* The view to decide and fold with; changes belong to group `group`. Valid until the next call of

@@ -83,6 +83,8 @@ static enum err flush_heads(struct views *views, const struct log_head *head,
     enum err err = txn.err;
     if (err == OK)
         err = views_row_read(&txn, views->node, &change->row);
+    if (err == OK && change->row.damaged)
+        err = ERR_CORRUPT; /* it would be taken for the whole view */
     if (err == OK)
         err = views_head_last(&txn, views->node, change->row.generation, &last, &count);
     store_abort(&txn);

@@ -158,6 +158,7 @@ static enum err fold_plan(struct fold *fold)
     enum err err = txn.err;
     if (err == OK)
         err = views_row_read(&txn, fold->node, &fold->row);
+    fold->row_changed = fold->row.damaged; /* written anew also when there is nothing to fold */
     if (err == OK)
         err = generation_read(fold, &txn, fold->row.generation, !memo.held, &current);
     if (err != OK)

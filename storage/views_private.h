@@ -47,6 +47,8 @@ struct views_row {
     uint32_t next;       /* being folded aside */
     uint32_t newest;     /* the highest number ever used */
     bool rebuild;        /* the current one is damaged: it is not added to, only replaced */
+    bool damaged;        /* not stored: this row takes the place of one that failed its check. Good to
+                            begin anew with, and for nothing else: what it names is empty */
 };
 
 /* node 0x00 generation: what keys of heads and entries begin with. Returns the size. */
@@ -61,8 +63,8 @@ void views_put_checked(struct store_txn *txn, struct buffer *scratch, unsigned t
 /* Verifies a stored value and takes its check off. ERR_CORRUPT. */
 enum err views_take_checked(struct buffer *scratch, struct bytes key, struct bytes *value);
 
-/* A node without a row has generation 1 and nothing in it. A row that fails its check is replaced by
- * one whose generation lies above everything stored (V3). */
+/* A node without a row has generation 1 at most. A row that fails its check, or is gone, is replaced by
+ * a damaged one whose generation lies above everything stored (V3). */
 enum err views_row_read(struct store_txn *txn, const char *node, struct views_row *row);
 void views_row_write(struct store_txn *txn, const char *node, const struct views_row *row);
 

@@ -202,6 +202,8 @@ static enum err reader_generation(struct views_reader *reader, const char *node,
     if (err == OK && generation == 0) {
         struct views_row row;
         err = views_row_read(&reader->txn, node, &row);
+        if (err == OK && row.damaged)
+            err = ERR_CORRUPT; /* not an empty view */
         generation = row.generation;
     }
     if (err == OK)

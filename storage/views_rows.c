@@ -85,7 +85,7 @@ static struct views_row row_above_everything(struct store_txn *txn, const char *
     uint32_t entries = generation_highest(txn, VIEWS_ENTRIES, node);
     uint32_t heads = generation_highest(txn, VIEWS_HEADS, node);
     uint32_t fresh = (entries > heads ? entries : heads) + 1;
-    return (struct views_row){ .generation = fresh, .newest = fresh };
+    return (struct views_row){ .generation = fresh, .newest = fresh, .damaged = true };
 }
 
 enum err views_row_read(struct store_txn *txn, const char *node, struct views_row *row)
@@ -93,8 +93,12 @@ enum err views_row_read(struct store_txn *txn, const char *node, struct views_ro
     *row = (struct views_row){ .generation = 1, .newest = 1 };
     struct bytes key = bytes_of_string(node), value;
     enum err err = store_get(txn, VIEWS_NODES, key, &value);
-    if (err == ERR_NOT_FOUND)
-        return OK;
+    if (err == ERR_NOT_FOUND) {
+        struct views_row above = row_above_everything(txn, node);
+        if (above.generation > 2)
+            *row = above; /* a later generation is never without a row */
+        return txn->err;
+    }
     if (err != OK)
         return err;
     struct buffer scratch = { 0 };

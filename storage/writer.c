@@ -160,7 +160,10 @@ enum err writer_begin_command(struct writer *writer, int64_t wall_ms)
     if (memory_is_full(views_memory(writer->views)))
         return ERR_BUSY;
     writer->view = views_decider_begin(writer->views, writer->group_number);
-    return writer->view != NULL ? writer->view->err : ERR_NOMEM;
+    enum err err = writer->view != NULL ? writer->view->err : ERR_NOMEM;
+    if (err == ERR_CORRUPT || err == ERR_IO)
+        writer->err = err; /* waiting does not mend it */
+    return err;
 }
 
 struct view *writer_view(struct writer *writer)

@@ -112,14 +112,26 @@ static void decider_place(struct decider *decider, struct command *command)
         command->done(command, command->err);
 }
 
+/* Not decided: back to the front. */
+static void decider_put_back(struct decider *decider, struct command *command)
+{
+    struct command_list list;
+    command_list_init(&list);
+    command_list_push(&list, command);
+    command_list_move(&decider->taken, &list);
+    command_list_move(&list, &decider->taken);
+}
+
 /* ERR_BUSY and ERR_CONFLICT: not decided, the command waits. */
 static enum err decider_decide(struct decider *decider, struct command *command)
 {
     struct writer *writer = decider->writer;
     int64_t wall_ms = engine_wall_ms();
     enum err err = writer_begin_command(writer, wall_ms);
-    if (err != OK)
+    if (err != OK) {
+        decider_put_back(decider, command);
         return err;
+    }
     command->err = command->decide(command, writer, wall_ms);
     writer_end_command(writer);
     if (writer_error(writer) == OK)
@@ -148,12 +160,6 @@ static enum decided decider_decide_taken(struct decider *decider)
             continue;
         if (writer_error(decider->writer) != OK)
             return DECIDED_BROKEN;
-        /* Not decided: back to the front. */
-        command->next = decider->taken.first;
-        if (decider->taken.first == NULL)
-            decider->taken.last = &command->next;
-        decider->taken.first = command;
-        decider->taken.count++;
         return err == ERR_CONFLICT ? DECIDED_CLOCK_BACK : DECIDED_MEMORY_FULL;
     }
     return DECIDED_ALL;
@@ -272,9 +278,12 @@ static enum decider_state decider_settle(struct decider *decider)
     }
     if (err == OK)
         err = decider_wait_flushed(decider);
-    if (err == OK && writer_freeze(decider->writer) == OK) {
+    enum err frozen = err == OK ? writer_freeze(decider->writer) : ERR_END;
+    if (frozen == OK) {
         decider_announce_flush(decider);
         err = decider_wait_flushed(decider);
+    } else if (frozen != ERR_END) {
+        decider->refold = true; /* no memory: what is not flushed is folded from the log */
     }
     engine_lock(engine);
     bool failed = engine->failed != OK, stopping = engine->stopping;

@@ -94,9 +94,9 @@ static enum err views_fold_to_end(struct engine *engine, const char *node, bool 
 
 static enum err views_do_own(struct engine *engine, enum own_task task, bool forget)
 {
-    if (task == OWN_REFOLD)
-        memory_clear(views_memory(engine->views));
-    return views_fold_to_end(engine, engine->node, forget);
+    /* What was never durable must not stay in sight. */
+    enum err err = task == OWN_REFOLD ? memory_clear(views_memory(engine->views)) : OK;
+    return err == OK ? views_fold_to_end(engine, engine->node, forget) : err;
 }
 
 /* One bounded step of a followed node: OK when more is left, ERR_END when nothing is. */
@@ -113,6 +113,26 @@ static enum err views_do_followed(struct engine *engine, const char *node)
     return err;
 }
 
+/* What a reader found damaged is made anew: the own node's by a reopening, which folds it aside. */
+static void views_mend(struct engine *engine)
+{
+    char node[NODE_NAME_SIZE_MAX + 1];
+    for (size_t index = 0; views_next_damaged(engine->views, &index, node);) {
+        engine_lock(engine);
+        bool own = strcmp(node, engine->node) == 0;
+        bool begins = own ? engine->ready && !engine->aside_wanted && !engine->reopen_wanted
+                          : !fold_is_queued(engine, node);
+        engine_unlock(engine);
+        if (!begins)
+            continue;
+        log_event(LOG_EVENT_ERROR, "views.damaged", "node", node, NULL);
+        if (own)
+            engine_reopen(engine, 0);
+        else
+            engine_fold(engine, node);
+    }
+}
+
 static void views_tick(struct engine *engine)
 {
     struct store *store = views_environment(engine->views);
@@ -127,6 +147,7 @@ static void views_tick(struct engine *engine)
     if (err == OK)
         engine->views_space = space;
     engine_unlock(engine);
+    views_mend(engine);
 }
 
 /* ---- the thread ---- */

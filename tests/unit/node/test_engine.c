@@ -555,6 +555,55 @@ Test(engine, an_input_output_error_stops_everything_and_answers_nobody)
     cr_assert_eq(atomic_load(&entry.answers), 0);
 }
 
+/* ---- damaged views ---- */
+
+enum { TABLE_NODES = 1, TABLE_ENTRIES = 3 }; /* of the views store */
+
+/* Flips a bit of the first value of a table of the views store, of the process that has it open. */
+static void damage_views(unsigned table)
+{
+    struct store_txn txn = store_begin_write(views_environment(engine_views(engine)));
+    struct store_cursor cursor = store_cursor_open(&txn, table);
+    struct bytes at, value;
+    uint8_t name[512], content[512];
+    cr_assert_eq(store_cursor_seek(&cursor, BYTES_NONE, &at, &value), OK);
+    memcpy(name, at.data, at.size);
+    memcpy(content, value.data, value.size);
+    content[0] ^= 1;
+    store_cursor_close(&cursor);
+    store_put(&txn, table, bytes_of(name, at.size), bytes_of(content, value.size));
+    cr_assert_eq(store_commit(&txn), OK);
+}
+
+/* I4, I11 */
+Test(engine, a_damaged_view_is_made_anew_and_no_key_is_taken_twice)
+{
+    for (unsigned table = TABLE_NODES; table <= TABLE_ENTRIES; table += TABLE_ENTRIES - TABLE_NODES) {
+        put("a");
+        restart(); /* from here on "a" is in the store alone */
+        damage_views(table);
+        struct entry again = put("a");
+        cr_assert(again.err != OK || again.known, "table %u", table);
+        cr_assert(put("a").known);
+        cr_assert(is_readable("a"));
+    }
+    cr_assert_eq(atomic_load(&failures), 0);
+}
+
+/* I11: found by a reader, while nobody decides anything. */
+Test(engine, damage_that_a_reader_meets_is_mended_without_a_restart)
+{
+    put("a");
+    restart();
+    damage_views(TABLE_ENTRIES);
+    cr_assert_not(is_readable("a"));
+    for (int i = 0; i < 1000 && !is_readable("a"); i++)
+        sleep_ms(10);
+    cr_assert(is_readable("a"));
+    cr_assert(put("a").known);
+    cr_assert_eq(atomic_load(&failures), 0);
+}
+
 /* ---- a process that dies ---- */
 
 static void die_after(int count)

@@ -805,6 +805,35 @@ Test(views, a_damaged_row_or_position_makes_the_view_anew)
     expect_applied("A100 B40 ");
 }
 
+/* An empty view would be served as if nothing had ever been registered. */
+Test(views, a_damaged_row_is_not_read_as_an_empty_view)
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    damage(VIEWS_NODES, "ardabil", 10);
+    struct views_reader reader;
+    cr_assert_eq(views_reader_begin(fixture.views, "ardabil", &reader), ERR_CORRUPT);
+    cr_assert_eq(views_decider_begin(fixture.views, 1)->err, ERR_CORRUPT);
+    views_decider_end(fixture.views);
+}
+
+/* It would write what is new under the numbers of a view that is whole. */
+Test(views, nothing_is_flushed_below_a_damaged_row)
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    struct digest_text good = views_fixture_digest(&fixture);
+    struct log_head head = history_head(&logs, A);
+    put(decide(1), "new", "x");
+    views_decider_end(fixture.views);
+    cr_assert_eq(memory_freeze(views_memory(fixture.views), 1), OK);
+    damage(VIEWS_NODES, "ardabil", 10);
+    cr_assert_eq(views_flush(fixture.views, &head), ERR_CORRUPT);
+    cr_assert_eq(memory_clear(views_memory(fixture.views)), OK);
+    views_fixture_fold(&fixture, logs.logs, 40);
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, good.text);
+}
+
 Test(views, a_record_that_the_rules_refuse_outright_stops_the_fold_and_changes_nothing)
 {
     struct log_id id = history_id(A);
