@@ -1,4 +1,5 @@
 /* audit: opens the stores of a hub and of provinces and compares them (audit.h). */
+#include "node/cli/answer.h"
 #include "node/cli/audit.h"
 #include "node/cli/commands.h"
 
@@ -36,9 +37,7 @@ static void print_json(const struct audit *audit)
         json_object_set_new(json, "held_while_cut",
                             json_integer((json_int_t)audit->held_while_cut));
     }
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(json);
+    answer_json(json);
 }
 
 static void print_words(const struct audit *audit)

@@ -1,4 +1,5 @@
 /* log export: a log as C2SP tlog-tiles (tiles.h). */
+#include "node/cli/answer.h"
 #include "node/cli/commands.h"
 #include "node/cli/local.h"
 #include "node/cli/progress.h"
@@ -63,7 +64,8 @@ static enum err write_records(const struct local *local, uint32_t number, uint64
     return err;
 }
 
-static enum cli_exit export_log(const struct local *local, uint32_t number, const char *folder)
+static enum cli_exit export_log(const struct cli *cli, const struct local *local, uint32_t number,
+                                const char *folder)
 {
     struct export *export = calloc(1, sizeof *export);
     struct buffer note = { 0 };
@@ -99,6 +101,9 @@ static enum cli_exit export_log(const struct local *local, uint32_t number, cons
         result = cli_fail(CLI_STORE, "export",
                           export->tiles.failure[0] ? export->tiles.failure : err_text(err),
                           export->tiles.failure[0] ? NULL : "`samadctl log verify` says more");
+    else if (cli->json)
+        answer_json(json_pack("{s:s, s:I, s:s}", "log", origin, "size", (json_int_t)checkpoint.size,
+                              "folder", folder));
     else
         printf("exported %llu records of %s to %s\n", (unsigned long long)checkpoint.size, origin,
                folder);
@@ -118,7 +123,7 @@ enum cli_exit cmd_log_export(struct cli *cli, int count, char **arguments)
     if (result == CLI_OK)
         result = local_find_log(&local, arguments[1], &number);
     if (result == CLI_OK)
-        result = export_log(&local, number, arguments[0]);
+        result = export_log(cli, &local, number, arguments[0]);
     local_close(&local);
     return result;
 }

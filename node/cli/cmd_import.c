@@ -1,4 +1,5 @@
 /* request import: the command around import.h. */
+#include "node/cli/answer.h"
 #include "node/cli/commands.h"
 #include "node/cli/import.h"
 
@@ -39,9 +40,7 @@ static void print_summary(const struct cli *cli, const struct import *import)
             json_pack("{s:I, s:I, s:I, s:I, s:f, s:f}", "lines", (json_int_t)lines, "registered",
                       (json_int_t)import->registered, "duplicates", (json_int_t)import->duplicates,
                       "refused", (json_int_t)import->refused, "seconds", seconds, "rate", rate);
-        json_dumpf(json, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
-        putchar('\n');
-        json_decref(json);
+        answer_json(json);
     } else {
         printf("import: lines=%" PRIu64 " registered=%" PRIu64 " duplicates=%" PRIu64
                " refused=%" PRIu64 " seconds=%.1f rate=%.0f/s\n",

@@ -2,6 +2,7 @@
 #include "node/api/receipt_file.h"
 #include "node/casework/instant.h"
 #include "node/casework/tracking_code.h"
+#include "node/cli/answer.h"
 #include "node/cli/api_client.h"
 #include "node/cli/commands.h"
 
@@ -139,9 +140,7 @@ static void print_claim_json(const struct receipt_claim *claim)
         json_pack("{s:b, s:s, s:s, s:I, s:s, s:s, s:s, s:o}", "proven", 1, "code", claim->code,
                   "log", origin, "position", (json_int_t)claim->position, "occurred_at", occurred,
                   "registered_at", registered, "log_key", hex, "hubs", hubs);
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(json);
+    answer_json(json);
 }
 
 enum cli_exit cmd_receipt_verify(struct cli *cli, int count, char **arguments)

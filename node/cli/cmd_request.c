@@ -1,5 +1,6 @@
 /* request add, show, list, erase: single requests through the API. */
 #include "node/casework/tracking_code.h"
+#include "node/cli/answer.h"
 #include "node/cli/api_client.h"
 #include "node/cli/commands.h"
 #include "node/cli/table.h"
@@ -7,12 +8,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-
-static void print_json(const json_t *json)
-{
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-}
 
 /* Opens, calls, closes. */
 static enum cli_exit call(struct cli *cli, const char *method, const char *path, const json_t *body,
@@ -76,7 +71,7 @@ enum cli_exit cmd_request_add(struct cli *cli, int count, char **arguments)
     if (result != CLI_OK)
         return result;
     if (cli->json)
-        print_json(answer);
+        answer_json(json_incref(answer));
     else
         printf("%s\n", json_string_value(json_object_get(answer, "code_text")));
     json_decref(answer);
@@ -131,7 +126,7 @@ enum cli_exit cmd_request_show(struct cli *cli, int count, char **arguments)
     if (result != CLI_OK)
         return result;
     if (cli->json) {
-        print_json(answer);
+        answer_json(json_incref(answer));
     } else if (factor) {
         print_request(answer);
     } else {
@@ -161,7 +156,7 @@ enum cli_exit cmd_request_list(struct cli *cli, int count, char **arguments)
     if (result != CLI_OK)
         return result;
     if (cli->json) {
-        print_json(answer);
+        answer_json(json_incref(answer));
         json_decref(answer);
         return CLI_OK;
     }
@@ -199,7 +194,7 @@ enum cli_exit cmd_request_erase(struct cli *cli, int count, char **arguments)
     if (result != CLI_OK)
         return result;
     if (cli->json)
-        print_json(answer);
+        answer_json(json_incref(answer));
     else
         printf("erased the personal data of %s: %lld now, %lld before\n", code,
                (long long)json_integer_value(json_object_get(answer, "erased")),

@@ -1,4 +1,5 @@
 /* init, keygen, config check: before a node starts for the first time. */
+#include "node/cli/answer.h"
 #include "node/cli/commands.h"
 #include "node/keyring.h"
 #include "node/site.h"
@@ -9,19 +10,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static enum cli_exit make_folder(const char *path, mode_t mode)
+static enum cli_exit make_folder(const char *path, mode_t mode, bool *made)
 {
     struct stat status;
-    if (mkdir(path, mode) == 0) {
-        printf("made %s\n", path);
+    *made = mkdir(path, mode) == 0;
+    if (*made || (errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
         return CLI_OK;
-    }
-    if (errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        printf("%s is there\n", path);
-        return CLI_OK;
-    }
     return cli_fail(CLI_STORE, path, errno == EEXIST ? "is not a folder" : strerror(errno),
                     "make its parent, or change `data` in the configuration");
+}
+
+static const char *role_of(const struct config *config)
+{
+    return config->role == ROLE_HUB ? "hub" : "province";
 }
 
 enum cli_exit cmd_init(struct cli *cli, int count, char **arguments)
@@ -31,10 +32,15 @@ enum cli_exit cmd_init(struct cli *cli, int count, char **arguments)
     struct config *config = cli_config(cli);
     if (!config)
         return CLI_USAGE;
-    enum cli_exit result = make_folder(config->data, 0700);
-    if (result == CLI_OK)
-        printf("%s: node %s, role %s; `samadctl keygen` makes its keys, then start samadd\n",
-               cli->config_path, config->node, config->role == ROLE_HUB ? "hub" : "province");
+    bool made;
+    const char *role = role_of(config);
+    enum cli_exit result = make_folder(config->data, 0700, &made);
+    if (result == CLI_OK && cli->json)
+        answer_json(json_pack("{s:s, s:s, s:s, s:b}", "node", config->node, "role", role, "data",
+                              config->data, "made", made));
+    else if (result == CLI_OK)
+        printf("%s %s\n%s: node %s, role %s; `samadctl keygen` makes its keys, then start samadd\n",
+               config->data, made ? "is made" : "is there", cli->config_path, config->node, role);
     config_free(config);
     return result;
 }
@@ -75,12 +81,10 @@ static void print_keys(const struct cli *cli, const struct config *config,
         print_snippets(config, link, log, receipt);
         return;
     }
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "node", config->node, "role",
-                             config->role == ROLE_HUB ? "hub" : "province", "link_key", link,
-                             "log_key", log, "receipt_key", receipt);
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(json);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "node", config->node, "role", role_of(config),
+                  "link_key", link, "log_key", log, "receipt_key", receipt);
+    answer_json(json);
 }
 
 enum cli_exit cmd_keygen(struct cli *cli, int count, char **arguments)
@@ -121,6 +125,8 @@ enum cli_exit cmd_config_check(struct cli *cli, int count, char **arguments)
     if (site_check(config, &problems) != OK) {
         buffer_append_u8(&problems, '\0');
         result = cli_fail(CLI_USAGE, cli->config_path, (const char *)problems.data, NULL);
+    } else if (cli->json) {
+        answer_json(json_pack("{s:s, s:b}", "config", cli->config_path, "ok", 1));
     } else {
         printf("%s: ok\n", cli->config_path);
     }

@@ -1,4 +1,5 @@
 /* status and lag: what the node says of itself, through its API. */
+#include "node/cli/answer.h"
 #include "node/cli/api_client.h"
 #include "node/cli/commands.h"
 #include "node/cli/table.h"
@@ -161,8 +162,7 @@ enum cli_exit cmd_status(struct cli *cli, int count, char **arguments)
     if (result != CLI_OK)
         return result;
     if (cli->json) {
-        json_dumpf(status, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
+        answer_json(json_incref(status));
     } else {
         print_status(status);
     }
@@ -199,9 +199,7 @@ enum cli_exit cmd_lag(struct cli *cli, int count, char **arguments)
     json_t *peers = json_object_get(status, "peers"), *alarms = json_object_get(status, "alarms");
     if (cli->json) {
         json_t *answer = json_pack("{s:O, s:O}", "peers", peers, "alarms", alarms);
-        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-        json_decref(answer);
+        answer_json(answer);
     } else {
         print_peers(peers, false);
         if (json_array_size(alarms) > 0)

@@ -1,4 +1,5 @@
 /* token create, list, revoke: who may use the API. */
+#include "node/cli/answer.h"
 #include "node/cli/commands.h"
 #include "node/cli/table.h"
 #include "node/tokens.h"
@@ -37,9 +38,7 @@ static void print_token(const struct cli *cli, const char *token, unsigned scope
         return;
     }
     json_t *json = json_pack("{s:s, s:s}", "token", token, "scopes", words);
-    json_dumpf(json, stdout, JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(json);
+    answer_json(json);
 }
 
 enum cli_exit cmd_token_create(struct cli *cli, int count, char **arguments)
@@ -126,7 +125,9 @@ enum cli_exit cmd_token_revoke(struct cli *cli, int count, char **arguments)
         return CLI_USAGE;
     enum err err = tokens_revoke(config->keys, arguments[0], &problem);
     enum cli_exit result = err == OK ? CLI_OK : fail_tokens(arguments[0], err, &problem);
-    if (err == OK)
+    if (err == OK && cli->json)
+        answer_json(json_pack("{s:s}", "revoked", arguments[0]));
+    else if (err == OK)
         printf("revoked %s; the daemon notices within a second\n", arguments[0]);
     buffer_close(&problem);
     config_free(config);

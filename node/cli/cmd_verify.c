@@ -1,12 +1,14 @@
 /* log verify: recomputes everything that is stored from the records' bytes (storage/verify.h), and
  * checks who signed it: the newest checkpoint of each log and the receipts of the configured hubs.
  */
+#include "node/cli/answer.h"
 #include "node/cli/commands.h"
 #include "node/cli/local.h"
 #include "node/cli/progress.h"
 #include "node/cli/table.h"
 #include "storage/verify.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,9 +42,17 @@ static enum err run_verify(struct verify *verify, const struct local *local, str
 /* ---- signatures ------------------------------------------------------------------------------ */
 
 struct signatures {
-    struct table *faults;
+    json_t *faults;
     uint64_t verified, unknown, wrong;
 };
+
+static void add_fault(json_t *faults, uint32_t number, const char *what, uint64_t position,
+                      uint64_t records)
+{
+    json_array_append_new(faults, json_pack("{s:I, s:s, s:I, s:I}", "log", (json_int_t)number,
+                                            "fault", what, "position", (json_int_t)position,
+                                            "records", (json_int_t)records));
+}
 
 static void count_signature(struct signatures *signatures, uint32_t number, uint64_t size,
                             const char *what, enum err err)
@@ -52,11 +62,7 @@ static void count_signature(struct signatures *signatures, uint32_t number, uint
         return;
     }
     signatures->wrong++;
-    table_row(signatures->faults);
-    table_number(signatures->faults, number);
-    table_text(signatures->faults, what);
-    table_number(signatures->faults, size);
-    table_number(signatures->faults, 0);
+    add_fault(signatures->faults, number, what, size, 0);
 }
 
 static enum err check_receipts(const struct local *local, struct store_txn *txn,
@@ -118,40 +124,58 @@ static enum err check_signatures(const struct local *local, uint32_t number,
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static struct table *faults_table(const struct cli *cli)
+static void print_faults(const json_t *faults)
 {
-    struct table *table = table_new("faults", cli->json);
+    const json_t *fault;
+    size_t i;
+    struct table *table = table_new("faults", false);
     table_column(table, "LOG", TABLE_NUMBER);
     table_column(table, "FAULT", TABLE_TEXT);
     table_column(table, "POSITION", TABLE_NUMBER);
     table_column(table, "RECORDS", TABLE_NUMBER);
-    return table;
+    json_array_foreach(faults, i, fault)
+    {
+        table_row(table);
+        table_number(table, (uint64_t)json_integer_value(json_object_get(fault, "log")));
+        table_text(table, json_string_value(json_object_get(fault, "fault")));
+        table_number(table, (uint64_t)json_integer_value(json_object_get(fault, "position")));
+        table_number(table, (uint64_t)json_integer_value(json_object_get(fault, "records")));
+    }
+    table_print(table);
+}
+
+/* Faults of the range: verify_step() may have gone on into the next log. */
+static uint64_t count_faults(const struct verify_report *report, struct range range, json_t *faults)
+{
+    uint64_t count = report->failures - report->list_count;
+    for (size_t i = 0; i < report->list_count; i++) {
+        const struct verify_failure *failure = &report->list[i];
+        if (failure->number < range.first || failure->number >= range.end)
+            continue;
+        add_fault(faults, failure->number, verify_fault_name(failure->fault), failure->position,
+                  failure->count);
+        count++;
+    }
+    return count;
 }
 
 static enum cli_exit answer(const struct cli *cli, const struct verify_report *report,
                             struct range range, struct signatures *signatures)
 {
-    uint64_t faults = signatures->wrong;
-    for (size_t i = 0; i < report->list_count; i++) {
-        const struct verify_failure *failure = &report->list[i];
-        if (failure->number < range.first || failure->number >= range.end)
-            continue; /* verify_step() may have gone on into the next log */
-        faults++;
-        table_row(signatures->faults);
-        table_number(signatures->faults, failure->number);
-        table_text(signatures->faults, verify_fault_name(failure->fault));
-        table_number(signatures->faults, failure->position);
-        table_number(signatures->faults, failure->count);
+    uint64_t faults = signatures->wrong + count_faults(report, range, signatures->faults);
+    if (cli->json) {
+        answer_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:O}", "logs",
+                              (json_int_t)(range.end - range.first), "records",
+                              (json_int_t)report->records, "erased", (json_int_t)report->absent,
+                              "signatures", (json_int_t)signatures->verified, "unknown_keys",
+                              (json_int_t)signatures->unknown, "faults", signatures->faults));
+    } else {
+        print_faults(signatures->faults);
+        printf("verify: logs=%" PRIu32 " records=%" PRIu64 " erased=%" PRIu64 " signatures=%" PRIu64
+               " unknown_keys=%" PRIu64 " faults=%" PRIu64 "\n",
+               range.end - range.first, report->records, report->absent, signatures->verified,
+               signatures->unknown, faults);
     }
-    if (report->list_count < report->failures)
-        faults += report->failures - report->list_count;
-    table_print(signatures->faults);
-    fprintf(cli->json ? stderr : stdout,
-            "verify: logs=%u records=%llu erased=%llu signatures=%llu unknown_keys=%llu "
-            "faults=%llu\n",
-            range.end - range.first, (unsigned long long)report->records,
-            (unsigned long long)report->absent, (unsigned long long)signatures->verified,
-            (unsigned long long)signatures->unknown, (unsigned long long)faults);
     return faults == 0 ? CLI_OK : CLI_NO;
 }
 
@@ -179,7 +203,7 @@ enum cli_exit cmd_log_verify(struct cli *cli, int count, char **arguments)
         local_close(&local);
         return result;
     }
-    struct signatures signatures = { .faults = faults_table(cli) };
+    struct signatures signatures = { .faults = json_array() };
     enum err err = verify_open(&verify, local.logs, key_of, &local);
     if (err == OK)
         err = run_verify(&verify, &local, range);
@@ -188,6 +212,7 @@ enum cli_exit cmd_log_verify(struct cli *cli, int count, char **arguments)
     result = answer(cli, &verify.report, range, &signatures);
     if (err != OK)
         result = cli_fail_err("verification could not go on", err);
+    json_decref(signatures.faults);
     verify_close(&verify);
     local_close(&local);
     return result;
