@@ -54,6 +54,7 @@ class Proxy:
                 continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.target_port), 5)
+                server.settimeout(None)  # the 5 s are for connecting: a quiet link is not a cut one
             except OSError:
                 client.close()
                 continue
