@@ -165,11 +165,22 @@ static enum decided decider_decide_taken(struct decider *decider)
     return DECIDED_ALL;
 }
 
+/* Nobody waits for a disk to become larger: what is queued is refused honestly. */
+static void decider_refuse_queue(struct decider *decider, enum err err)
+{
+    struct engine *engine = decider->engine;
+    engine_lock(engine);
+    command_list_move(&engine->queue, &decider->taken);
+    engine_unlock(engine);
+    command_list_done(&decider->taken, err);
+}
+
 /* ---- RUNNING ---- */
 
 /* What the loop has to react to, read under one lock. */
 struct decider_news {
     bool failed, group_failed, reopen, stopping, queue_left, receipt_new, flush_waits;
+    enum err flush_err; /* of the flush that waits: it is tried again */
     struct record_receipt receipt;
 };
 
@@ -184,6 +195,7 @@ static struct decider_news decider_look(struct decider *decider)
         .stopping = engine->stopping,
         .receipt_new = engine->receipt_new,
         .flush_waits = engine->flush_wanted,
+        .flush_err = engine->flush_wanted ? engine->flush_err : OK,
     };
     if (news.receipt_new)
         news.receipt = engine->receipt;
@@ -242,6 +254,8 @@ static enum decider_state decider_serve(struct decider *decider)
         }
         if (news.stopping && !news.queue_left && decided == DECIDED_ALL && !gathered)
             return DECIDER_SETTLING;
+        if (decided == DECIDED_MEMORY_FULL && news.flush_err != OK)
+            decider_refuse_queue(decider, news.flush_err);
         if (decided == DECIDED_MEMORY_FULL && !news.flush_waits && !gathered) {
             /* Full without a flush under way: begin one. */
             if (writer_freeze(decider->writer) == OK)
@@ -258,8 +272,16 @@ static enum err decider_wait_flushed(struct decider *decider)
     struct engine *engine = decider->engine;
     engine_lock(engine);
     while (engine->flush_wanted && engine->failed == OK &&
-           !(engine->stopping && engine->flush_err != OK))
-        pthread_cond_wait(&engine->changed, &engine->lock);
+           !(engine->stopping && engine->flush_err != OK)) {
+        enum err delayed = engine->flush_err;
+        if (delayed != OK && engine->queue.first != NULL) {
+            engine_unlock(engine);
+            decider_refuse_queue(decider, delayed);
+            engine_lock(engine);
+        } else {
+            pthread_cond_wait(&engine->changed, &engine->lock);
+        }
+    }
     enum err err = engine->failed != OK ? ERR_CLOSED : OK;
     if (err == OK && engine->flush_wanted)
         err = engine->flush_err; /* not a loss: the next start folds it again */
@@ -406,16 +428,6 @@ static enum err decider_try_open(struct decider *decider)
 static bool decider_may_try_again(enum err err)
 {
     return err == ERR_FULL || err == ERR_NOMEM || err == ERR_MAP_FULL || err == ERR_BUSY;
-}
-
-/* Nobody waits for a disk to become larger: what is queued is refused honestly. */
-static void decider_refuse_queue(struct decider *decider, enum err err)
-{
-    struct engine *engine = decider->engine;
-    engine_lock(engine);
-    command_list_move(&engine->queue, &decider->taken);
-    engine_unlock(engine);
-    command_list_done(&decider->taken, err);
 }
 
 /* False when there is nothing more to try. */

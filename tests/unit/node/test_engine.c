@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +30,12 @@ static enum err fold_pair(void *context, struct view *view, const struct record_
             return fault;
     }
     view_put(view, facts, person.size > 0 ? person : bytes_of_string("-"));
+    for (uint8_t i = 0; i < 64 && facts.size > 5 && memcmp(facts.data, "wide-", 5) == 0; i++) {
+        static const uint8_t large[1024];
+        uint8_t name[32] = { i };
+        memcpy(name + 1, facts.data, facts.size);
+        view_put(view, bytes_of(name, 1 + facts.size), BYTES_OF_ARRAY(large));
+    }
     return view->err;
 }
 
@@ -553,6 +562,68 @@ Test(engine, an_input_output_error_stops_everything_and_answers_nobody)
     engine = NULL;
     cr_assert_eq(atomic_load(&failures), 1);
     cr_assert_eq(atomic_load(&entry.answers), 0);
+}
+
+/* ---- no room for the views ---- */
+
+static rlim_t size_of(const char *name)
+{
+    char path[FOLDER_PATH_SIZE];
+    struct stat status;
+    folder_path(path, folder, name);
+    cr_assert_eq(stat(path, &status), 0);
+    return (rlim_t)status.st_size;
+}
+
+/* No file may become larger than the larger of the two is; the log has room in its own. */
+static void files_may_grow(bool may)
+{
+    struct rlimit limit;
+    rlim_t log = size_of("log/data.mdb"), own = size_of("views/data.mdb");
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = may ? limit.rlim_max : log > own ? log : own;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Each takes much room in the views and little in the log. */
+static void put_until_full(const char *name)
+{
+    struct entry entry = { .err = OK };
+    for (int i = 0; i < 1000 && entry.err == OK; i++) {
+        char numbered[24];
+        snprintf(numbered, sizeof(numbered), "wide-%s-%d", name, i);
+        entry = put(numbered);
+    }
+    cr_assert_eq(entry.err, ERR_FULL);
+}
+
+/* E7, D10 */
+Test(engine, without_room_for_the_views_commands_are_refused_until_there_is_and_it_can_stop)
+{
+    struct engine_options options = options_of(512 << 10, 1024);
+    options.reserve_size = 1 << 20;
+    engine_stop(engine);
+    engine_run(&options);
+    signal(SIGXFSZ, SIG_IGN);
+    files_may_grow(false);
+    put_until_full("a");
+    files_may_grow(true);
+    struct entry healed = { .err = ERR_FULL };
+    for (int i = 0; i < 500 && healed.err != OK; i++) {
+        sleep_ms(10);
+        healed = put("healed");
+    }
+    cr_assert_eq(healed.err, OK);
+    cr_assert_eq(put("wide-a-0").known, true);
+
+    files_may_grow(false);
+    put_until_full("b");
+    engine_stop(engine);
+    engine = NULL;
+    files_may_grow(true);
+    engine_run(&options);
+    cr_assert(put("wide-b-0").known);
+    cr_assert_eq(atomic_load(&failures), 0);
 }
 
 /* ---- damaged views ---- */
