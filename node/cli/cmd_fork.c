@@ -74,7 +74,8 @@ static enum cli_exit write_proof(const struct local *local, uint32_t number, con
     return result;
 }
 
-static enum cli_exit show_forks(const struct local *local, bool json)
+/* Of one log, or of all when `only` is NULL. */
+static enum cli_exit show_forks(const struct local *local, const uint32_t *only, bool json)
 {
     uint64_t forks = 0;
     struct table *table = table_new("forks", json);
@@ -87,7 +88,8 @@ static enum cli_exit show_forks(const struct local *local, bool json)
     enum err err = txn.err;
     uint32_t count = log_count(local->logs, &txn);
     for (uint32_t i = 0; i < count && err == OK; i++)
-        err = add_forks(local, &txn, i, table, &forks);
+        if (!only || *only == i)
+            err = add_forks(local, &txn, i, table, &forks);
     store_abort(&txn);
     table_print(table);
     if (err != OK)
@@ -104,13 +106,12 @@ enum cli_exit cmd_fork_show(struct cli *cli, int count, char **arguments)
         return cli_fail(CLI_USAGE, "--file", "which log's proof?",
                         "samadctl fork show LOG -f FILE");
     enum cli_exit result = local_open(&local, cli->config_path, LOCAL_KEYS_IF_READABLE);
-    if (result == CLI_OK && file) {
+    if (result == CLI_OK && count > 0)
         result = local_find_log(&local, arguments[0], &number);
-        if (result == CLI_OK)
-            result = write_proof(&local, number, file);
-    } else if (result == CLI_OK) {
-        result = show_forks(&local, cli->json);
-    }
+    if (result == CLI_OK && file)
+        result = write_proof(&local, number, file);
+    else if (result == CLI_OK)
+        result = show_forks(&local, count > 0 ? &number : NULL, cli->json);
     local_close(&local);
     return result;
 }
