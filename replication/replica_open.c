@@ -15,6 +15,7 @@ static struct replica_intake *intake_new(struct replica *replica, enum intake_ki
     intake->replica = replica;
     intake->kind = kind;
     intake->log = *log;
+    buffer_expect(&intake->bytes, bytes.size); /* many wait at once: none is larger than it must be */
     buffer_append_bytes(&intake->bytes, bytes);
     if (intake->bytes.err != OK) {
         replica_intake_free(intake);
@@ -155,6 +156,8 @@ static enum err verify_package(struct replica_intake *intake)
     enum err err = decompress(intake, &body);
     batch_begin_detached(&intake->batch, intake->first);
     intake->batch_begun = true;
+    buffer_expect(&intake->batch.records, body.size + intake->count * SEAL_OVERHEAD);
+    buffer_expect(&intake->batch.leaves, intake->count * HASH_SIZE);
     intake->first_special = UINT64_MAX;
     for (uint64_t i = 0; i < intake->count && err == OK; i++) {
         struct record record;

@@ -431,6 +431,18 @@ static enum err make_peers(struct replicator *replicator, struct core_peer **cor
     return OK;
 }
 
+/* All windows together bound what a hub holds in memory when every province catches up at once: each
+ * byte of credit is held about twice, received and ready to be stored. */
+#define CREDIT_ALL     ((uint64_t)64 << 20)
+#define CREDIT_ONE     ((uint64_t)4 << 20)
+#define CREDIT_ONE_MIN (4 * (uint64_t)PACKAGE_ROOM)
+
+static uint64_t credit_window(size_t peers)
+{
+    uint64_t share = CREDIT_ALL / (peers > 0 ? peers : 1);
+    return share > CREDIT_ONE ? CREDIT_ONE : share < CREDIT_ONE_MIN ? CREDIT_ONE_MIN : share;
+}
+
 static enum err make_core(struct replicator *replicator, const struct core_peer *peers)
 {
     const struct config *config = replicator->options.config;
@@ -438,6 +450,7 @@ static enum err make_core(struct replicator *replicator, const struct core_peer 
                                     .peers = peers,
                                     .peer_count = replicator->peer_count,
                                     .software = bytes_of_string(SOFTWARE),
+                                    .credit_window = credit_window(replicator->peer_count),
                                     .catchup_links_max = config->catch_ups_max };
     memcpy(options.node, config->node, sizeof options.node);
     randombytes_buf(&options.seed, sizeof options.seed);

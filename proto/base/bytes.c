@@ -39,6 +39,20 @@ void buffer_clear(struct buffer *buffer)
     buffer->err = OK;
 }
 
+void buffer_expect(struct buffer *buffer, size_t size)
+{
+    if (buffer->err != OK || buffer->size > 0 || buffer->capacity >= size)
+        return;
+    uint8_t *data = malloc(size);
+    if (!data) {
+        buffer->err = ERR_NOMEM;
+        return;
+    }
+    free(buffer->data);
+    buffer->data = data;
+    buffer->capacity = size;
+}
+
 uint8_t *buffer_reserve(struct buffer *buffer, size_t size)
 {
     if (buffer->err != OK)

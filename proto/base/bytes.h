@@ -35,6 +35,9 @@ struct buffer {
 void buffer_close(struct buffer *buffer);
 /* Keeps the memory, forgets content and error. */
 void buffer_clear(struct buffer *buffer);
+/* Gives an empty buffer room for exactly `size` bytes, where the size is known beforehand and growing
+ * by doubling would waste memory. */
+void buffer_expect(struct buffer *buffer, size_t size);
 /* Room for `size` more bytes at data + size, or NULL; the caller adds to `size` what it wrote. */
 uint8_t *buffer_reserve(struct buffer *buffer, size_t size);
 void buffer_append(struct buffer *buffer, const void *data, size_t size);
