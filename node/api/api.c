@@ -75,7 +75,9 @@ void api_answer_err(struct http_exchange *exchange, enum err err)
 static void later_on_durable(struct durable_wait *wait, enum err err)
 {
     struct api_later *later = (struct api_later *)wait;
-    if (err == OK) {
+    if (err == OK && later->refuse) {
+        later->refuse(later->exchange);
+    } else if (err == OK) {
         api_answer_json(later->exchange, later->status, later->json);
     } else {
         json_decref(later->json);
@@ -84,20 +86,31 @@ static void later_on_durable(struct durable_wait *wait, enum err err)
     free(later);
 }
 
-void api_answer_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
-                             unsigned status, json_t *json)
+/* Takes the JSON of `what`. */
+static void answer_later(struct api *api, uint64_t group, struct api_later what)
 {
     struct api_later *later = calloc(1, sizeof *later);
     if (!later) {
-        json_decref(json);
-        api_answer_err(exchange, ERR_NOMEM);
+        json_decref(what.json);
+        api_answer_err(what.exchange, ERR_NOMEM);
         return;
     }
-    *later = (struct api_later){ .wait = { .group = group, .done = later_on_durable },
-                                 .exchange = exchange,
-                                 .status = status,
-                                 .json = json };
+    *later = what;
+    later->wait = (struct durable_wait){ .group = group, .done = later_on_durable };
     engine_when_durable(api->options.engine, &later->wait);
+}
+
+void api_answer_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
+                             unsigned status, json_t *json)
+{
+    answer_later(api, group,
+                 (struct api_later){ .exchange = exchange, .status = status, .json = json });
+}
+
+void api_refuse_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
+                             api_refusal *refuse)
+{
+    answer_later(api, group, (struct api_later){ .exchange = exchange, .refuse = refuse });
 }
 
 void api_health(void *context, struct http_exchange *exchange)

@@ -89,7 +89,7 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
     } else if (err == ERR_NOT_FOUND) {
         atomic_fetch_add(&api->lookups_refused, 1);
         guesses_failed(api->guesses, bytes_of_string(code), now_ms);
-        answer_unknown(exchange);
+        api_refuse_when_durable(api, exchange, group, answer_unknown);
     } else if (err != OK) {
         api_answer_err(exchange, err);
     } else {
@@ -132,11 +132,11 @@ void api_show(void *context, struct http_exchange *exchange)
         api_answer_err(exchange, err);
         return;
     }
+    uint64_t group = reader.group;
     if (count == 0) {
-        answer_unknown(exchange);
+        api_refuse_when_durable(api, exchange, group, answer_unknown);
         return;
     }
-    uint64_t group = reader.group;
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *json = request_json(&entries[i], request_state_of(api, &entries[i]));

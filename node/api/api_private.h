@@ -24,13 +24,18 @@ void api_answer_err(struct http_exchange *exchange, enum err err);
 /* Sends `json` (and frees it). */
 void api_answer_json(struct http_exchange *exchange, unsigned status, json_t *json);
 
-/* Runs `answer` once everything that `group` holds is durable. */
+/* An answer that leaves once everything that `group` holds is durable: content, or a refusal that
+ * `refuse` gives. Also «not found» waits: it may have looked at an erasure that never comes to be. */
+typedef void api_refusal(struct http_exchange *exchange);
 struct api_later {
     struct durable_wait wait;
     struct http_exchange *exchange;
+    api_refusal *refuse; /* or NULL: the content */
     unsigned status;
     json_t *json;
 };
+void api_refuse_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
+                             api_refusal *refuse);
 void api_answer_when_durable(struct api *api, struct http_exchange *exchange, uint64_t group,
                              unsigned status, json_t *json);
 

@@ -16,6 +16,12 @@ static void answer_not_yet(struct http_exchange *exchange)
                         NULL);
 }
 
+static void answer_unknown(struct http_exchange *exchange)
+{
+    http_answer_problem(exchange, 404, "no-such-request", "There is no such request",
+                        "No request of this node has this code.", NULL);
+}
+
 static enum err build(struct api *api, const struct request_entry *entry, struct buffer *json)
 {
     struct log_store *logs = engine_logs(api->options.engine);
@@ -60,14 +66,13 @@ void api_receipt(void *context, struct http_exchange *exchange)
         views_reader_end(&reader);
     }
     if (err == OK && count == 0) {
-        http_answer_problem(exchange, 404, "no-such-request", "There is no such request",
-                            "No request of this node has this code.", NULL);
+        api_refuse_when_durable(api, exchange, reader.group, answer_unknown);
         return;
     }
     if (err == OK)
         err = build(api, &entry, &json);
     if (err == ERR_NOT_FOUND)
-        answer_not_yet(exchange);
+        api_refuse_when_durable(api, exchange, reader.group, answer_not_yet);
     else if (err != OK)
         api_answer_err(exchange, err);
     else /* a hub holds it, so it is durable here */
