@@ -6,32 +6,70 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* What the evidence says, and whether it verifies with the key known here. */
-static void add_fork(const struct local *local, const struct log_state *state, uint32_t sequence,
-                     struct bytes evidence, struct table *table)
+/* Evidence as it is stored: size(1) name of the peer that showed the other branch || transferable
+ * proof, or nothing where there is none yet. */
+struct evidence {
+    char peer[NODE_NAME_SIZE_MAX + 1];
+    struct bytes proof; /* points into what was parsed */
+};
+
+static bool evidence_parse(struct evidence *evidence, struct bytes stored)
 {
-    struct fork_proof proof;
+    struct reader reader = reader_of(stored);
+    struct bytes peer = read_bytes(&reader, read_u8(&reader));
+    memset(evidence, 0, sizeof *evidence);
+    if (reader.err != OK || peer.size > NODE_NAME_SIZE_MAX)
+        return false;
+    if (peer.size > 0)
+        memcpy(evidence->peer, peer.data, peer.size);
+    evidence->proof = reader.rest;
+    return true;
+}
+
+/* What the proof says, and whether it verifies with the key known here. */
+static const char *judge(const struct local *local, const struct log_state *state,
+                         struct bytes stored, struct fork_proof *proof)
+{
     struct sign_public key;
     struct log_id log;
+    memset(proof, 0, sizeof *proof);
+    if (stored.size == 0)
+        return "no proof yet";
+    if (fork_proof_decode(proof, stored) != OK)
+        return "unreadable";
+    if (!local_log_key(local, state->id.node, &key))
+        return "key unknown";
+    return fork_proof_verify(stored, &key, &log) == OK && log_id_equal(&log, &state->id)
+               ? "proven"
+               : "not proven";
+}
+
+static enum err add_fork(const struct local *local, const struct log_state *state,
+                         uint32_t sequence, struct bytes stored, struct table *table)
+{
+    struct evidence evidence;
+    struct fork_proof *proof = malloc(sizeof *proof);
     char origin[LOG_ORIGIN_SIZE_MAX + 1];
-    const char *verdict = "key unknown";
-    enum err err = fork_proof_decode(&proof, evidence);
-    if (err != OK)
-        verdict = "unreadable";
-    else if (local_log_key(local, state->id.node, &key))
-        verdict = fork_proof_verify(evidence, &key, &log) == OK ? "proven" : "not proven";
+    if (!proof)
+        return ERR_NOMEM;
+    bool readable = evidence_parse(&evidence, stored);
+    const char *verdict = readable ? judge(local, state, evidence.proof, proof) : "unreadable";
     log_id_origin(&state->id, origin);
     table_row(table);
     table_text(table, origin);
     table_number(table, sequence);
-    if (err == OK && proof.has_position)
-        table_number(table, proof.position);
+    table_text(table, evidence.peer);
+    if (readable && evidence.proof.size > 0 && proof->has_position)
+        table_number(table, proof->position);
     else
         table_text(table, NULL);
-    table_number(table, evidence.size);
+    table_number(table, evidence.proof.size);
     table_text(table, verdict);
+    free(proof);
+    return OK;
 }
 
 static enum err add_forks(const struct local *local, struct store_txn *txn, uint32_t number,
@@ -44,7 +82,7 @@ static enum err add_forks(const struct local *local, struct store_txn *txn, uint
         buffer_clear(&evidence);
         err = log_fork_get(local->logs, txn, number, sequence, &evidence);
         if (err == OK) {
-            add_fork(local, &state, sequence, buffer_bytes(&evidence), table);
+            err = add_fork(local, &state, sequence, buffer_bytes(&evidence), table);
             ++*forks;
         }
     }
@@ -52,25 +90,42 @@ static enum err add_forks(const struct local *local, struct store_txn *txn, uint
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* The first evidence of a log that has a proof. ERR_NOT_FOUND. */
+static enum err find_proof(const struct local *local, uint32_t number, struct buffer *stored,
+                           struct evidence *evidence)
+{
+    struct store_txn txn = store_begin_read(log_store_environment(local->logs));
+    enum err err = OK;
+    memset(evidence, 0, sizeof *evidence);
+    for (uint32_t sequence = 0; err == OK && evidence->proof.size == 0; sequence++) {
+        buffer_clear(stored);
+        err = log_fork_get(local->logs, &txn, number, sequence, stored);
+        if (err == OK && !evidence_parse(evidence, buffer_bytes(stored)))
+            err = ERR_CORRUPT;
+    }
+    store_abort(&txn);
+    return err;
+}
+
 /* The proof as a file that can be handed to others. */
 static enum cli_exit write_proof(const struct local *local, uint32_t number, const char *path)
 {
-    struct buffer evidence = { 0 };
+    struct buffer stored = { 0 };
+    struct evidence evidence;
     enum cli_exit result = CLI_OK;
-    struct store_txn txn = store_begin_read(log_store_environment(local->logs));
-    enum err err = log_fork_get(local->logs, &txn, number, 0, &evidence);
-    store_abort(&txn);
+    enum err err = find_proof(local, number, &stored, &evidence);
     if (err == ERR_NOT_FOUND) {
-        result = cli_fail(CLI_NO, "fork show", "this log has no fork", NULL);
+        result = cli_fail(CLI_NO, "fork show", "there is no proof of a fork of this log", NULL);
     } else if (err != OK) {
         result = cli_fail_err("the fork's proof", err);
     } else {
         FILE *file = fopen(path, "wb");
-        bool written = file && fwrite(evidence.data, 1, evidence.size, file) == evidence.size;
+        bool written = file && fwrite(evidence.proof.data, 1, evidence.proof.size, file) ==
+                                   evidence.proof.size;
         if (!file || fclose(file) != 0 || !written)
             result = cli_fail(CLI_STORE, path, strerror(errno), NULL);
     }
-    buffer_close(&evidence);
+    buffer_close(&stored);
     return result;
 }
 
@@ -81,6 +136,7 @@ static enum cli_exit show_forks(const struct local *local, const uint32_t *only,
     struct table *table = table_new("forks", json);
     table_column(table, "LOG", TABLE_TEXT);
     table_column(table, "FORK", TABLE_NUMBER);
+    table_column(table, "SHOWN_BY", TABLE_TEXT);
     table_column(table, "POSITION", TABLE_NUMBER);
     table_column(table, "PROOF_BYTES", TABLE_NUMBER);
     table_column(table, "VERDICT", TABLE_TEXT);

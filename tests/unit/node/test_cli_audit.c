@@ -1,3 +1,4 @@
+#include "replication/core/fork.h"
 #include "storage/log_private.h"
 #include "tests/unit/node/cli_capture.h"
 #include "tests/unit/node/pair_fixture.h"
@@ -5,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT 40
@@ -248,4 +250,66 @@ Test(log_command, verify_says_no_after_one_flipped_bit)
         cr_expect_eq(CLI(NULL, "-c", pair.province_conf, "log", "verify", "0"), CLI_NO);
         pair_fixture_close(&pair);
     }
+}
+
+/* ---- forks ---- */
+
+/* Another root under the same size, signed by the same key. */
+static void add_fork(struct pair_fixture *pair, bool with_proof)
+{
+    struct fork_proof *proof = calloc(1, sizeof *proof);
+    struct buffer notes[2] = { { 0 } }, evidence = { 0 };
+    for (uint8_t i = 0; i < 2; i++) {
+        struct checkpoint checkpoint = { .log = pair->log, .size = 9 };
+        memset(checkpoint.root.bytes, i, HASH_SIZE);
+        checkpoint_sign(&notes[i], &checkpoint, &pair->province_keys.log);
+    }
+    proof->a.note = buffer_bytes(&notes[0]);
+    proof->b.note = buffer_bytes(&notes[1]);
+    buffer_append_u8(&evidence, 7);
+    buffer_append_string(&evidence, "ardabil");
+    if (with_proof)
+        fork_proof_encode(&evidence, proof);
+    struct log_store *logs = pair_fixture_store(pair, true);
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    cr_assert_eq(log_freeze(logs, &txn, 0, buffer_bytes(&evidence)), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    log_store_close(logs);
+    buffer_close(&notes[0]);
+    buffer_close(&notes[1]);
+    buffer_close(&evidence);
+    free(proof);
+}
+
+Test(fork_show, tells_proven_forks_and_writes_a_proof_that_others_can_verify)
+{
+    struct pair_fixture pair;
+    struct buffer out = { 0 };
+    struct log_id log;
+    char path[FOLDER_PATH_SIZE];
+    uint8_t proof[FORK_PROOF_SIZE_MAX];
+    pair_fixture_open(&pair, COUNT);
+    folder_path(path, pair.folder, "proof");
+    cr_expect_eq(CLI(NULL, "-c", pair.hub_conf, "fork", "show"), CLI_OK, "there is none");
+    cr_expect_eq(CLI(NULL, "-c", pair.hub_conf, "fork", "show", "0", "-f", path), CLI_NO);
+    add_fork(&pair, false);
+    cr_expect_eq(CLI(&out, "-c", pair.hub_conf, "fork", "show"), CLI_NO);
+    cr_expect(strstr((const char *)out.data, "no proof yet"));
+    add_fork(&pair, true);
+    buffer_clear(&out);
+    cr_expect_eq(CLI(&out, "-c", pair.hub_conf, "-o", "json", "fork", "show"), CLI_NO);
+    json_t *answer = json_loads((const char *)out.data, 0, NULL);
+    json_t *fork = json_array_get(json_object_get(answer, "forks"), 1);
+    cr_expect_str_eq(json_string_value(json_object_get(fork, "verdict")), "proven");
+    cr_expect_str_eq(json_string_value(json_object_get(fork, "shown_by")), "ardabil");
+    cr_expect_eq(CLI(NULL, "-c", pair.hub_conf, "fork", "show", "0", "-f", path), CLI_OK);
+    FILE *file = fopen(path, "rb");
+    cr_assert(file);
+    size_t size = fread(proof, 1, sizeof proof, file);
+    fclose(file);
+    cr_expect_eq(fork_proof_verify(bytes_of(proof, size), &pair.province_keys.log.public, &log),
+                 OK);
+    json_decref(answer);
+    buffer_close(&out);
+    pair_fixture_close(&pair);
 }
