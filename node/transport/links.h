@@ -26,6 +26,9 @@
 #define LINKS_REKEY_MS (60 * 60 * 1000)
 /* A link whose write queue is below this wants more to send. */
 #define LINKS_QUEUE_LOW ((size_t)1 << 20)
+/* A peer that does not read while it goes on asking: with this much to write it is not read either.
+ * Orderly sending stays below it: a batch is begun when the queue is low. */
+#define LINKS_QUEUE_HIGH ((size_t)4 << 20)
 
 struct links;
 struct link;

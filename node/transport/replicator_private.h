@@ -10,9 +10,11 @@
 
 #include <pthread.h>
 
-/* Store effects under way for one link, above which it is not read: what the credit window does not
- * count (checkpoints, receipts) is bounded by this. */
-#define SESSION_INTAKES_MAX 512
+/* Store effects under way for one link, and messages that wait to leave on it, above which it is not
+ * read: what the credit window does not count (checkpoints, receipts, fork proofs, answers) is
+ * bounded by these. */
+#define SESSION_INTAKES_MAX  512
+#define SESSION_OUTGOING_MAX 512
 #define STATUS_REFRESH_MS 100
 #define OWN_LOG_MAX 16
 /* Folding what was followed costs as much as storing it. Little is folded within FOLD_TICK_MS; a
@@ -39,7 +41,8 @@ struct session {
     struct session *dirty_next;
     bool reporting; /* `report` waits for the write queue to drain */
     struct event_records_sent report;
-    unsigned intakes; /* store effects under way */
+    unsigned intakes;   /* store effects under way */
+    unsigned outgoings; /* in the list at `first` */
 };
 
 /* Store effects of one log, in order. */
@@ -138,6 +141,8 @@ void session_read(struct session *session, const struct effect *effect);
 void session_end(struct session *session, enum close_code code, const char *text);
 void session_drained(struct session *session);
 void session_flush_dirty(struct replicator *replicator);
+/* Reads the link or not, as what it has caused so far is bounded or not. */
+void session_balance(struct session *session);
 
 /* ---- replicator_store.c ---- */
 void lane_store(struct replicator *replicator, const struct effect *effect);

@@ -70,6 +70,7 @@ static void session_forget_outgoing(struct session *session)
     struct outgoing *outgoing = session->first;
     session->first = NULL;
     session->last = &session->first;
+    session->outgoings = 0;
     while (outgoing) {
         struct outgoing *next = outgoing->next;
         outgoing->next = NULL;
@@ -127,9 +128,22 @@ void session_flush_dirty(struct replicator *replicator)
         struct session *session = replicator->dirty;
         replicator->dirty = session->dirty_next;
         session->dirty = false;
-        if (session->link)
-            link_flush(session->link);
+        if (!session->link)
+            continue;
+        link_flush(session->link);
+        session_balance(session);
     }
+}
+
+void session_balance(struct session *session)
+{
+    size_t queue_size = link_queue_size(session->link);
+    if (session->intakes >= SESSION_INTAKES_MAX || session->outgoings >= SESSION_OUTGOING_MAX ||
+        queue_size >= LINKS_QUEUE_HIGH)
+        link_pause(session->link, true);
+    else if (session->intakes <= SESSION_INTAKES_MAX / 2 &&
+             session->outgoings <= SESSION_OUTGOING_MAX / 2 && queue_size < LINKS_QUEUE_LOW)
+        link_pause(session->link, false);
 }
 
 static void outgoing_append(struct outgoing *outgoing, struct bytes message)
@@ -160,6 +174,8 @@ static struct outgoing *session_add(struct session *session)
     outgoing->session = session;
     *session->last = outgoing;
     session->last = &outgoing->next;
+    session->outgoings++;
+    session_mark_dirty(session); /* so that the link is looked at when the step has ended */
     return outgoing;
 }
 
@@ -244,6 +260,8 @@ void session_drained(struct session *session)
 {
     if (session->reporting && session->link)
         report_records(session);
+    if (session->link)
+        session_balance(session);
 }
 
 static void outgoing_report(const struct outgoing *outgoing)
@@ -276,6 +294,7 @@ static void session_pump(struct session *session)
     while (session->link && session->first && session->first->ready) {
         struct outgoing *outgoing = session->first;
         session->first = outgoing->next;
+        session->outgoings--;
         if (!session->first)
             session->last = &session->first;
         outgoing_send(outgoing);

@@ -162,12 +162,14 @@ static enum err intake_open(struct intake *intake, const struct effect *effect,
         return replica_open_package(replica, &effect->store_package, &intake->content);
     case EFFECT_STORE_RECEIPT:
         *log = &effect->store_receipt.log;
+        intake->link = effect->store_receipt.link;
         intake->node = effect->store_receipt.hub;
         intake->size = effect->store_receipt.size;
         buffer_append_bytes(&intake->note, effect->store_receipt.note);
         return replica_open_receipt(replica, &effect->store_receipt, &intake->content);
     case EFFECT_STORE_FORK:
         *log = &effect->store_fork.log;
+        intake->link = effect->store_fork.link;
         intake->node = effect->store_fork.fork_node;
         return replica_open_fork(replica, &effect->store_fork, &intake->content);
     default:
@@ -187,17 +189,13 @@ static void intake_free(struct intake *intake)
     free(intake);
 }
 
-/* A link that has much under way is not read until it has less. */
 static void session_count(struct replicator *replicator, uint64_t link, int change)
 {
     struct session *session = link ? session_find(replicator, link) : NULL;
     if (!session)
         return;
     session->intakes += (unsigned)change;
-    if (session->intakes >= SESSION_INTAKES_MAX)
-        link_pause(session->link, true);
-    else if (session->intakes <= SESSION_INTAKES_MAX / 2)
-        link_pause(session->link, false);
+    session_balance(session);
 }
 
 void lane_store(struct replicator *replicator, const struct effect *effect)

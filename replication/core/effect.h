@@ -93,6 +93,7 @@ struct effect_store_package {
 };
 
 struct effect_store_receipt {
+    uint64_t link;
     struct log_id log;
     uint64_t size;
     const char *hub; /* whose cosignature it must be; lives as long as the core */
@@ -100,6 +101,7 @@ struct effect_store_receipt {
 };
 
 struct effect_store_fork {
+    uint64_t link;
     struct log_id log;
     const char *fork_node; /* who shows it; the branch will be fetched from there */
     struct bytes proof;

@@ -64,6 +64,7 @@ void core_on_fork(struct core *core, struct link *link, const struct message_for
         (log && log->proven))
         return;
     core_effect_add(core, EFFECT_STORE_FORK)->store_fork = (struct effect_store_fork){
+        .link = link->id,
         .log = id,
         .fork_node = link->peer->options.node,
         .proof = message->proof,

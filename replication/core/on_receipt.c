@@ -21,6 +21,7 @@ void core_on_receipt(struct core *core, struct link *link, const struct message_
     if (checkpoint.size <= log->receipts[hub->hub_index])
         return;
     core_effect_add(core, EFFECT_STORE_RECEIPT)->store_receipt = (struct effect_store_receipt){
+        .link = link->id,
         .log = log->id,
         .size = checkpoint.size,
         .hub = hub->options.node,

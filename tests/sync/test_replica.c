@@ -312,3 +312,51 @@ Test(replica, an_erasure_reaches_both_branches_of_a_forked_log)
     cr_expect(!person_is_absent(&pair.hub, number_of(&pair.hub, &pair.log, true), 6));
     pair_close(&pair);
 }
+
+/* ---- a province that means harm ---- */
+
+/* The province signs a log whose first record is an incarnation that nobody can read. */
+static void write_unreadable_incarnation(struct pair *pair)
+{
+    uint32_t number;
+    struct merkle_frontier frontier = { 0 };
+    struct batch_builder batch;
+    struct sample sample;
+    struct buffer note = { 0 };
+    struct sign_key key = shell_log_key("ardabil");
+    struct log_store *logs = pair->province.logs;
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    cr_assert_eq(log_create(logs, &txn, &pair->log, &number), OK);
+    batch_begin(&batch, &frontier);
+    sample_record(&sample, &pair->log, 0, 1, RECORD_INCARNATION, bytes_of_string("\x93\x01"),
+                  BYTES_NONE);
+    batch_add(&batch, &sample.record, &sample.leaf, log_store_data_key(logs));
+    sample_note(&note, &pair->log, &batch.frontier, &key);
+    cr_assert_eq(log_append(logs, &txn, number, &batch, buffer_bytes(&note)), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    sample_close(&sample);
+    batch_close(&batch);
+    buffer_close(&note);
+    shell_write(&pair->province, &pair->log, 3, 1);
+}
+
+/* It names nothing, here and at every start; nobody can stop a hub with it. */
+Test(replica, an_incarnation_that_cannot_be_read_is_held_and_the_hub_starts_again)
+{
+    struct pair pair;
+    struct hash root;
+    pair_open(&pair);
+    write_unreadable_incarnation(&pair);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 4);
+    pair_unlink(&pair);
+    shell_close(&pair.hub);
+    shell_open(&pair.hub, "centre", ROLE_HUB, "ardabil", pair.hub_path);
+    struct log_id next = sample_log("ardabil", "hub", 2);
+    shell_write(&pair.province, &next, 5, 2);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    cr_expect_eq(shell_held(&pair.hub, &next, &root), 5, "other logs go on");
+    pair_close(&pair);
+}

@@ -153,6 +153,7 @@ static void on_pause(uv_timer_t *timer)
 static void pair_turn(struct pair *pair)
 {
     uv_timer_t pause;
+    uv_update_time(&pair->loop); /* or the pause may be over before the wait begins */
     uv_timer_init(&pair->loop, &pause);
     uv_timer_start(&pause, on_pause, 5, 0);
     uv_run(&pair->loop, UV_RUN_ONCE);
