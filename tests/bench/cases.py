@@ -100,9 +100,11 @@ def process_cpu_s(pid):
 def append(bench, size):
     line = run_json(program("append"), "--dir", bench.folder, "--count", str(size),
                     "--callers", str(CONNECTIONS))[0]
+    whole = line["valid"] or line["sync_us"] > 1000 * SLOW_SYNC_MS
     for known in ("bench", "case", "commit", "valid", "sync_us"):
         line.pop(known, None)
-    return bench.print_case("append", f"{CONNECTIONS} callers in process", **line)
+    return bench.print_case("append", f"{CONNECTIONS} callers in process", **line,
+                            batch=line["records_per_group"], valid=whole)
 
 
 # ---- P2 and P6: registrations over HTTP, and look-ups meanwhile ---------------------------------
@@ -122,7 +124,7 @@ def http(bench, size):
         mean, _ = record_bytes(node)
     line["valid"] = line["created"] >= 0.999 * line["count"]
     return bench.print_case("http", f"{CONNECTIONS} connections", **line,
-                            record_bytes=round(mean), records_per_group=round(size / groups, 1),
+                            record_bytes=round(mean), batch=round(size / groups, 1),
                             durable=DURABLE)
 
 
@@ -133,7 +135,7 @@ def lookup(bench, size):
     with bench.site() as site:
         node = start(site.province(storage=STORAGE))
         # Rather too many: registering goes on during the look-ups, as fast as it can.
-        requests = bench.requests(size + 60000 * seconds * rounds)
+        requests = bench.requests(size + 45000 * seconds * rounds)
         lines = load(node, requests, size, "--lookups-per-second", str(rate), "--seconds",
                      str(seconds), "--rounds", str(rounds))[1:]
     p99 = statistics.median(line["p99_ms"] for line in lines)
