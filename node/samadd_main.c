@@ -58,9 +58,11 @@ static const struct argp ARGP = {
 
 static void print(FILE *stream, const struct buffer *text)
 {
-    fwrite(text->data, 1, text->size, stream);
-    if (text->size > 0 && text->data[text->size - 1] != '\n')
-        fputc('\n', stream);
+    size_t size = text->size;
+    while (size > 0 && text->data[size - 1] == '\n')
+        size--;
+    fwrite(text->data, 1, size, stream);
+    fputc('\n', stream);
 }
 
 /* Keys live in memory: no core file may hold them. */

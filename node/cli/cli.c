@@ -22,7 +22,10 @@ enum global { GLOBAL_CONFIG, GLOBAL_OUTPUT, GLOBAL_API, GLOBAL_TOKEN, GLOBAL_HEL
 
 enum cli_exit cli_fail(enum cli_exit code, const char *what, const char *why, const char *next)
 {
-    fprintf(stderr, "samadctl: %s: %s\n", what, why);
+    size_t size = strlen(why);
+    while (size > 0 && why[size - 1] == '\n')
+        size--;
+    fprintf(stderr, "samadctl: %s: %.*s\n", what, (int)size, why);
     if (next)
         fprintf(stderr, "  next: %s\n", next);
     return code;
@@ -34,7 +37,9 @@ static const char *next_of(enum err err)
     case ERR_NOT_FOUND:
         return "check the path in the configuration; `samadd` makes the store at its first start";
     case ERR_CORRUPT:
-        return "`samadctl log verify` says what is damaged";
+        return "keep the disk; `samadctl log verify` says what is damaged, if the store opens";
+    case ERR_CONFLICT:
+        return "compare `node` and `data` in the configuration: the store is another node's";
     case ERR_VERSION:
         return "it was written by another version of this program; use that one";
     default:
@@ -58,7 +63,8 @@ struct config *cli_config_of(const char *path)
         buffer_append_u8(&problems, '\0');
         cli_fail(CLI_USAGE, "the configuration cannot be used",
                  problems.size > 1 ? (const char *)problems.data : err_text(err),
-                 "correct it, or name another file with -c");
+                 err == ERR_NOT_FOUND ? "name the node's configuration with -c FILE"
+                                      : "correct it, or name another file with -c FILE");
     }
     buffer_close(&problems);
     return config;
@@ -110,7 +116,7 @@ bool cli_number(const struct cli *cli, const char *option, uint64_t min, uint64_
 /* What getopt wants, from the two tables. */
 struct parser {
     struct option longs[2 * CLI_OPTION_MAX + 1];
-    char shorts[4 * CLI_OPTION_MAX + 2];
+    char shorts[4 * CLI_OPTION_MAX + 3];
 };
 
 static void parser_add(struct parser *parser, const struct cli_option *options, int base)
@@ -163,6 +169,22 @@ static bool take_global(struct cli *cli, int index, bool *help)
     return false;
 }
 
+/* What getopt refused: `kind` is ':' for a value that is missing, '?' for anything else. */
+static bool refuse_option(const struct cli *cli, int kind, const char *word)
+{
+    char letter[3] = { '-', (char)optopt, '\0' }, next[96];
+    const char *why = kind == ':' ? "needs a value" : "there is no such option";
+    bool is_long = strncmp(word, "--", 2) == 0;
+    if (kind == '?' && optopt >= LONG_ONLY)
+        why = "takes no value";
+    if (cli->command)
+        snprintf(next, sizeof next, "`samadctl %s --help` lists the options", cli->command->name);
+    else
+        snprintf(next, sizeof next, "`samadctl help` lists the options");
+    cli_fail(CLI_USAGE, is_long ? word : letter, why, next);
+    return false;
+}
+
 /* Takes options until the first word (`stop_early`) or everywhere. `arguments[0]` is passed over.
  */
 static bool parse(struct cli *cli, int count, char **arguments, bool stop_early, bool *help)
@@ -170,13 +192,14 @@ static bool parse(struct cli *cli, int count, char **arguments, bool stop_early,
     struct parser parser = { .shorts = "" };
     const struct cli_option *own = cli->command ? cli->command->options : NULL;
     int value;
-    if (stop_early)
-        strcat(parser.shorts, "+");
+    strcat(parser.shorts, stop_early ? "+:" : ":");
     parser_add(&parser, own, LONG_ONLY);
     parser_add(&parser, CLI_GLOBAL_OPTIONS, GLOBAL);
     optind = 0; /* glibc: begin anew */
-    opterr = 1;
+    opterr = 0;
     while ((value = getopt_long(count, arguments, parser.shorts, parser.longs, NULL)) != -1) {
+        if (value == '?' || value == ':')
+            return refuse_option(cli, value, arguments[optind - 1]);
         int index = option_index(own, LONG_ONLY, value);
         if (index >= 0)
             cli->values[index] = optarg ? optarg : "";
@@ -257,6 +280,18 @@ static bool read_token(struct cli *cli, char *memory, size_t size)
     return true;
 }
 
+static enum cli_exit refuse_arguments(const struct cli_command *command, int count,
+                                      char **arguments)
+{
+    char next[160];
+    const char *space = *command->arguments ? " " : "";
+    snprintf(next, sizeof next, "samadctl %s%s%s", command->name, space, command->arguments);
+    return count < command->argument_min
+               ? cli_fail(CLI_USAGE, command->name, "an argument is missing", next)
+               : cli_fail(CLI_USAGE, arguments[command->argument_max], "one argument too many",
+                          next);
+}
+
 static enum cli_exit run(struct cli *cli, int count, char **arguments)
 {
     char token[128];
@@ -271,9 +306,7 @@ static enum cli_exit run(struct cli *cli, int count, char **arguments)
     }
     if (count < cli->command->argument_min ||
         (cli->command->argument_max != CLI_ANY && count > cli->command->argument_max)) {
-        fprintf(stderr, "samadctl: usage: samadctl %s %s\n", cli->command->name,
-                cli->command->arguments);
-        return CLI_USAGE;
+        return refuse_arguments(cli->command, count, arguments);
     }
     return read_token(cli, token, sizeof token) ? cli->command->run(cli, count, arguments)
                                                 : CLI_USAGE;

@@ -67,6 +67,9 @@ static enum cli_exit run_audit(struct audit *audit, int count, char **paths)
     for (int i = 0; i < count && result == CLI_OK; i++) {
         struct local province;
         result = local_open(&province, paths[i], LOCAL_KEYS_REQUIRED);
+        if (result == CLI_OK && province.config->role != ROLE_PROVINCE)
+            result = cli_fail(CLI_USAGE, paths[i], "is the configuration of a hub",
+                              "samadctl audit --hub HUB.conf PROVINCE.conf ...");
         if (result == CLI_OK)
             audit_province(audit, &province);
         local_close(&province);

@@ -64,6 +64,20 @@ static enum err write_records(const struct local *local, uint32_t number, uint64
     return err;
 }
 
+/* Tiles of two logs in one folder would prove neither. */
+static bool holds_another_log(const char *folder, const char *origin)
+{
+    char path[4096], line[LOG_ORIGIN_SIZE_MAX + 2] = "";
+    snprintf(path, sizeof path, "%.4000s/checkpoint", folder);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    return !read || strcmp(line, origin) != 0;
+}
+
 static enum cli_exit export_log(const struct cli *cli, const struct local *local, uint32_t number,
                                 const char *folder)
 {
@@ -85,6 +99,11 @@ static enum cli_exit export_log(const struct cli *cli, const struct local *local
         goto out;
     }
     log_id_origin(&checkpoint.log, origin);
+    if (holds_another_log(folder, origin)) {
+        result = cli_fail(CLI_USAGE, folder, "holds the export of another log",
+                          "name another folder: one for each log");
+        goto out;
+    }
     if (!local_log_key(local, checkpoint.log.node, &key)) {
         result = cli_fail(CLI_USAGE, origin, "the key that signs this log is not known here",
                           "run as the user that runs samadd, or add the node to the configuration");

@@ -150,6 +150,8 @@ static enum cli_exit show_forks(const struct local *local, const uint32_t *only,
     table_print(table);
     if (err != OK)
         return cli_fail_err("the forks", err);
+    if (forks == 0 && !json)
+        puts(only ? "this log has no fork" : "no log has a fork");
     return forks == 0 ? CLI_OK : CLI_NO;
 }
 

@@ -144,7 +144,10 @@ const struct cli_command CLI_COMMANDS[] = {
     { "fork show", "[LOG]", 0, 1, "logs of which two histories were signed",
       "Exit status 1 when there are any.", FORK_SHOW, cmd_fork_show },
     { "view rebuild", "--check", 0, 0, "prove that the views are what the logs say",
-      "Folds the logs again into a temporary folder and compares. Exit status 1 when they differ.",
+      "Folds the logs again into a temporary folder and compares. RECORDS are those that the views "
+      "on\n"
+      "disk hold; a running node keeps newer ones in memory and writes them later. Exit status 1\n"
+      "when they differ.",
       VIEW_REBUILD, cmd_view_rebuild },
     { "audit", "--hub HUB.conf PROVINCE.conf ...", 0, CLI_ANY,
       "compare the stores of provinces with that of a hub",

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,6 +318,15 @@ static void finish_lines(struct import *import)
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
+/* Ctrl-C ends the run as any other failure does: the state says where to go on. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
 static bool begin(struct import *import)
 {
     import->multi = curl_multi_init();
@@ -363,6 +373,10 @@ static int poll_ms(struct import *import)
 enum cli_exit import_run(struct import *import)
 {
     int running;
+    const struct sigaction catch = { .sa_handler = on_interrupt };
+    struct sigaction before;
+    interrupted = 0;
+    sigaction(SIGINT, &catch, &before);
     if (!begin(import))
         fail(import, CLI_STORE, "out of memory");
     while (import->failure == CLI_OK && !is_finished(import)) {
@@ -371,10 +385,13 @@ enum cli_exit import_run(struct import *import)
         curl_multi_perform(import->multi, &running);
         take_answers(import);
         finish_lines(import);
+        if (interrupted)
+            fail(import, CLI_NO, "interrupted");
         if (import->failure == CLI_OK && !is_finished(import))
             curl_multi_poll(import->multi, NULL, 0, poll_ms(import), NULL);
     }
     end(import);
+    sigaction(SIGINT, &before, NULL);
     if (is_finished(import))
         unlink(import->state_path);
     else

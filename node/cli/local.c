@@ -79,7 +79,8 @@ enum cli_exit local_find_log(const struct local *local, const char *text, uint32
     uint32_t count = log_count(local->logs, &txn), found = 0;
     char *end, origin[LOG_ORIGIN_SIZE_MAX + 1], why[64];
     unsigned long typed = strtoul(text, &end, 10);
-    bool is_number = *text >= '0' && *text <= '9' && *end == '\0' && typed < count;
+    /* Longer digits may be a piece of an incarnation. */
+    bool is_number = *text >= '0' && *text <= '9' && *end == '\0' && strlen(text) < 6;
     for (uint32_t i = 0; i < count; i++) {
         struct log_state state;
         if (log_state_get(local->logs, &txn, i, &state) != OK)
@@ -93,7 +94,9 @@ enum cli_exit local_find_log(const struct local *local, const char *text, uint32
     store_abort(&txn);
     if (found == 1)
         return CLI_OK;
-    snprintf(why, sizeof why, found ? "%u logs have this in their name" : "no log has this name",
-             found);
+    if (found)
+        snprintf(why, sizeof why, "%u logs have this in their name", found);
+    else
+        snprintf(why, sizeof why, "no log has this %s", is_number ? "number" : "name");
     return cli_fail(CLI_NO, text, why, "`samadctl log ls` lists numbers and names");
 }

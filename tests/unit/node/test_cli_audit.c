@@ -232,6 +232,9 @@ Test(log_command, lists_shows_verifies_and_exports_what_is_stored)
     cr_assert_eq(CLI(&out, "-c", pair.hub_conf, "log", "tail", "0", "-n", "1", "--person"), CLI_OK);
     cr_expect(strstr((const char *)out.data, "Canary"));
     cr_expect_eq(CLI(NULL, "-c", pair.hub_conf, "log", "cat", "nothing"), CLI_NO);
+    for (char number[2] = "2"; number[0] <= '9'; number[0]++)
+        cr_expect_eq(CLI(NULL, "-c", pair.hub_conf, "log", "cat", number), CLI_NO,
+                     "a number that no log has is not a piece of a name");
     folder_path(export, pair.folder, "export");
     cr_expect_eq(CLI(NULL, "-c", pair.province_conf, "log", "export", export, "0"), CLI_OK);
     cr_expect_eq(CLI(NULL, "-c", pair.province_conf, "log", "verify"), CLI_OK);
