@@ -130,7 +130,11 @@ static enum err open_engine(struct site *site, struct buffer *problem)
         .context = site,
     };
     enum err err = engine_open(&site->engine, &options);
-    return err == OK ? OK : say(problem, err, config->data, err_text(err));
+    return err == OK ? OK
+                     : say(problem, err, config->data,
+                           err == ERR_CONFLICT ? "holds the store of another node than the one that "
+                                                 "the configuration names"
+                                               : err_text(err));
 }
 
 /* ---- getting ready ---- */
@@ -346,6 +350,46 @@ enum err site_open(struct site **out, const struct config *config, uv_loop_t *lo
     return err;
 }
 
+static void add_problem(struct buffer *problems, const char *what, const char *why)
+{
+    say(problems, OK, what, why);
+    buffer_append_string(problems, "\n");
+}
+
+/* `samadctl keygen` must run before the other side's keys are known, so the configuration may hold
+ * the examples' zeros until the node is to start. */
+static void check_peer_key(struct buffer *problems, const char *peer, const char *name,
+                           const uint8_t key[KEY_SIZE])
+{
+    static const uint8_t zero[KEY_SIZE];
+    char what[128];
+    if (memcmp(key, zero, KEY_SIZE) != 0)
+        return;
+    snprintf(what, sizeof what, "%s: %s", peer, name);
+    add_problem(problems, what, "is zero; the other side prints it with `samadctl keygen`");
+}
+
+static void check_peers(const struct config *config, struct buffer *problems)
+{
+    for (size_t i = 0; i < config->hub_count; i++) {
+        const struct config_hub *hub = &config->hubs[i];
+        check_peer_key(problems, hub->name, "link_key", hub->link_key.bytes);
+        check_peer_key(problems, hub->name, "log_key", hub->log_key.bytes);
+        check_peer_key(problems, hub->name, "receipt_key", hub->receipt_key.bytes);
+    }
+    for (size_t i = 0; i < config->province_count; i++) {
+        const struct config_province *province = &config->provinces[i];
+        check_peer_key(problems, province->name, "link_key", province->link_key.bytes);
+        check_peer_key(problems, province->name, "log_key", province->log_key.bytes);
+    }
+}
+
+static void check_readable(struct buffer *problems, const char *path)
+{
+    if (path && access(path, R_OK) != 0)
+        add_problem(problems, path, strerror(errno));
+}
+
 enum err site_check(const struct config *config, struct buffer *problems)
 {
     struct keyring keyring;
@@ -368,7 +412,13 @@ enum err site_check(const struct config *config, struct buffer *problems)
                                        "the province's number)\n");
         return ERR_INVALID;
     }
-    return err != OK ? err : tokens_err;
+    size_t before = problems->size;
+    check_peers(config, problems);
+    check_readable(problems, config->api_tls_certificate);
+    check_readable(problems, config->api_tls_key);
+    if (err == OK)
+        err = tokens_err;
+    return err == OK && problems->size > before ? ERR_INVALID : err;
 }
 
 /* ---- running ---- */

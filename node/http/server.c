@@ -461,8 +461,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 4 * HTTP_HEADER_SIZE_MAX,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {
         err = ERR_IO;
         problem_add(problem, options->listen,

@@ -155,3 +155,50 @@ Test(site, the_check_names_a_missing_key_and_a_node_that_is_no_province)
     buffer_close(&problems);
     home_close(&home);
 }
+
+Test(site, an_api_address_in_use_is_refused_and_not_shared)
+{
+    struct home home;
+    struct site *site = NULL;
+    struct buffer problem = { 0 };
+    char where[32];
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int taken = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    /* As another samadd of the same user would ask for it. */
+    cr_assert_eq(setsockopt(taken, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), 0);
+    cr_assert_eq(bind(taken, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(listen(taken, 1), 0);
+    cr_assert_eq(getsockname(taken, (struct sockaddr *)&address, &size), 0);
+    home_open(&home, "centre", "hub");
+    snprintf(where, sizeof where, "127.0.0.1:%u", ntohs(address.sin_port));
+    free(home.config->api_listen);
+    home.config->api_listen = strdup(where);
+    cr_assert_eq(site_open(&site, home.config, &home.loop, &problem), ERR_IO);
+    cr_assert(says(&problem, "cannot listen here"));
+    buffer_close(&problem);
+    close(taken);
+    home_close(&home);
+}
+
+Test(site, the_check_names_a_key_that_is_still_zero_and_a_certificate_that_is_not_there)
+{
+    struct home home;
+    struct config_hub hub = { .name = "centre", .log_key.bytes = { 1 } };
+    struct buffer problems = { 0 };
+    home_open(&home, "ardabil", "province");
+    cr_assert_eq(site_check(home.config, &problems), OK);
+    free(home.config->hubs);
+    home.config->hubs = calloc(1, sizeof hub);
+    home.config->hubs[0] = hub;
+    home.config->hub_count = 1;
+    home.config->api_tls_certificate = strdup("/nonexistent/certificate.pem");
+    cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
+    cr_assert(says(&problems, "centre: link_key: is zero"));
+    cr_assert(says(&problems, "centre: receipt_key: is zero"));
+    cr_assert_not(says(&problems, "log_key"));
+    cr_assert(says(&problems, "/nonexistent/certificate.pem: No such file"));
+    buffer_close(&problems);
+    home_close(&home);
+}
