@@ -16,10 +16,12 @@ sys.dont_write_bytecode = True
 from samad import BUILD, Site, wait_until  # noqa: E402
 
 parser = argparse.ArgumentParser(prog="deploy/demo")
-parser.add_argument("--once", action="store_true")
-parser.add_argument("--sabotage", choices=["altered", "missing", "doubled"])
-parser.add_argument("--folder", default=os.path.join(ROOT, "demo"))
-parser.add_argument("--seed", default="111")
+parser.add_argument("--once", action="store_true", help="stop after the verification")
+parser.add_argument("--sabotage", choices=["altered", "missing", "doubled"],
+                    help="tamper with the hub's store before it; ends with exit 1")
+parser.add_argument("--folder", default=os.path.join(ROOT, "demo"),
+                    help="where everything is kept (./demo)")
+parser.add_argument("--seed", default="111", help="of the requests (111)")
 options = parser.parse_args()
 
 
@@ -175,14 +177,32 @@ def stay(nodes):
     say("\nIt stays up until Ctrl-C. To try:")
     for node in nodes:
         say(f"  export SAMAD_API=http://127.0.0.1:{node.api_port} SAMAD_TOKEN={node.token()}   # {node.name}")
-    say(f"  {os.path.relpath(os.path.join(BUILD, 'samadctl'))} status")
-    say(f"  {os.path.relpath(os.path.join(BUILD, 'samadctl'))} request list")
-    signal.pause()
+    samadctl = os.path.relpath(os.path.join(BUILD, "samadctl"))
+    conf = os.path.relpath(nodes[1].conf)
+    say(f"  {samadctl} status")
+    say(f"  {samadctl} request list")
+    say(f"  {samadctl} -c {conf} log ls")
+    say(f"  {samadctl} -c {conf} log tail 0")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say("stopping")
+        for node in reversed(nodes):
+            if node.process.poll() is None:
+                node.stop()
+
+
+def make_folder(folder):
+    """Empties the folder of an earlier demo; anything else in the way stays as it is."""
+    earlier = os.path.join(folder, "centre", "samad.conf")
+    if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(earlier):
+        sys.exit(f"demo: {folder} is not empty and holds no earlier demo; name another --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
 
 
 def main():
-    shutil.rmtree(options.folder, ignore_errors=True)
-    os.makedirs(options.folder)
+    make_folder(options.folder)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with Site(options.folder, keep=True) as site:
         hub, provinces, while_cut, early = story(site)
@@ -196,12 +216,13 @@ def main():
                             provinces[0].name], check=True)
         good = judge(hub, provinces, while_cut, early)
         if not stop_first:
-            try:
-                stay((hub, *provinces))
-            except KeyboardInterrupt:
-                say("stopping")
+            stay((hub, *provinces))
         return 0 if good else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("interrupted; the nodes are stopped")
+        sys.exit(130)
