@@ -3,30 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bytes bytes_of(const void *data, size_t size)
-{
-    return (struct bytes){ data, size };
-}
-
-struct bytes bytes_of_string(const char *string)
-{
-    return bytes_of(string, strlen(string));
-}
-
-bool bytes_equal(struct bytes a, struct bytes b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
-int bytes_compare(struct bytes a, struct bytes b)
-{
-    size_t common = a.size < b.size ? a.size : b.size;
-    int order = common ? memcmp(a.data, b.data, common) : 0;
-    if (order != 0)
-        return order;
-    return a.size < b.size ? -1 : a.size > b.size;
-}
-
 void buffer_close(struct buffer *buffer)
 {
     free(buffer->data);
@@ -53,27 +29,32 @@ void buffer_expect(struct buffer *buffer, size_t size)
     buffer->capacity = size;
 }
 
+static bool buffer_grow(struct buffer *buffer, size_t size)
+{
+    if (size > SIZE_MAX / 2 - buffer->size) {
+        buffer->err = ERR_NOMEM;
+        return false;
+    }
+    size_t needed = buffer->size + size;
+    size_t capacity = buffer->capacity ? buffer->capacity : 256;
+    while (capacity < needed)
+        capacity *= 2;
+    uint8_t *data = realloc(buffer->data, capacity);
+    if (!data) {
+        buffer->err = ERR_NOMEM;
+        return false;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return true;
+}
+
 uint8_t *buffer_reserve(struct buffer *buffer, size_t size)
 {
     if (buffer->err != OK)
         return NULL;
-    if (size > SIZE_MAX / 2 - buffer->size) {
-        buffer->err = ERR_NOMEM;
+    if (size > buffer->capacity - buffer->size && !buffer_grow(buffer, size))
         return NULL;
-    }
-    size_t needed = buffer->size + size;
-    if (needed > buffer->capacity) {
-        size_t capacity = buffer->capacity ? buffer->capacity : 256;
-        while (capacity < needed)
-            capacity *= 2;
-        uint8_t *data = realloc(buffer->data, capacity);
-        if (!data) {
-            buffer->err = ERR_NOMEM;
-            return NULL;
-        }
-        buffer->data = data;
-        buffer->capacity = capacity;
-    }
     /* Never NULL on success, also for size 0 on an empty buffer. */
     return buffer->data ? buffer->data + buffer->size : (uint8_t *)buffer;
 }
@@ -185,39 +166,6 @@ uint64_t read_u64(struct reader *reader)
 {
     struct bytes raw = read_bytes(reader, 8);
     return raw.size ? get_u64(raw.data) : 0;
-}
-
-void put_u16(uint8_t out[2], uint16_t value)
-{
-    out[0] = (uint8_t)(value >> 8);
-    out[1] = (uint8_t)value;
-}
-
-void put_u32(uint8_t out[4], uint32_t value)
-{
-    put_u16(out, (uint16_t)(value >> 16));
-    put_u16(out + 2, (uint16_t)value);
-}
-
-void put_u64(uint8_t out[8], uint64_t value)
-{
-    put_u32(out, (uint32_t)(value >> 32));
-    put_u32(out + 4, (uint32_t)value);
-}
-
-uint16_t get_u16(const uint8_t in[2])
-{
-    return (uint16_t)((unsigned)in[0] << 8 | in[1]);
-}
-
-uint32_t get_u32(const uint8_t in[4])
-{
-    return (uint32_t)get_u16(in) << 16 | get_u16(in + 2);
-}
-
-uint64_t get_u64(const uint8_t in[8])
-{
-    return (uint64_t)get_u32(in) << 32 | get_u32(in + 4);
 }
 
 void hex_encode(char *out, struct bytes bytes)
