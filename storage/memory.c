@@ -184,13 +184,21 @@ bool memory_pin_is_current(const struct memory_pin *pin)
     return current;
 }
 
+static bool pinned_get(const struct memory_pin *pin, struct memory_table *table, struct bytes key,
+                       struct memory_found *found)
+{
+    return pin->sequence == MEMORY_SEQUENCE_NEWEST
+               ? memory_table_get_newest(table, key, found)
+               : memory_table_get(table, pin->sequence, key, found);
+}
+
 enum err memory_get(const struct memory_pin *pin, struct bytes key, struct bytes *value,
                     uint64_t *group)
 {
     *value = BYTES_NONE;
     for (int i = 0; i < 2 && pin->tables[i]; i++) {
         struct memory_found found;
-        if (!memory_table_get(pin->tables[i], pin->sequence, key, &found))
+        if (!pinned_get(pin, pin->tables[i], key, &found))
             continue;
         *value = found.value;
         *group = found.group;

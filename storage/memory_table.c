@@ -54,12 +54,24 @@ struct arena {
     size_t free_size;
 };
 
+/* Shortcuts of the writer, who alone uses them. Keys come in ascending order within a sort (their
+ * first byte), or are few and put again and again. */
+#define SORT_COUNT     32
+#define HOT_COUNT      512
+#define HOT_KEY_SIZE_MAX 16
+
+struct shortcuts {
+    struct leaf *last[SORT_COUNT];  /* where the last key of a sort was put */
+    struct entry *hot[HOT_COUNT];   /* the last key put again, by its hash */
+};
+
 struct memory_table {
     atomic_uint holds;
     atomic_uint height; /* of the highest leaf but the first */
     atomic_size_t size, keys;
     uint32_t random;
     struct leaf *first;
+    struct shortcuts shortcuts;
     /* Leaves and blocks apart from the content, so that a search touches few pages. */
     struct arena leaves, blocks, content;
 };
@@ -230,6 +242,39 @@ static struct leaf *leaf_find(const struct memory_table *table, const struct pro
     return at;
 }
 
+static struct leaf **last_of_sort(struct memory_table *table, const struct probe *probe)
+{
+    return &table->shortcuts.last[(probe->prefix >> 56) % SORT_COUNT];
+}
+
+/* leaf_find() for the writer. */
+static struct leaf *writer_find(struct memory_table *table, const struct probe *probe)
+{
+    struct leaf *last = *last_of_sort(table, probe);
+    if (last && last != table->first && leaf_begins(last, probe, false)) {
+        const struct leaf *next = leaf_next(last, 0);
+        if (!next || !leaf_begins(next, probe, false))
+            return last;
+    }
+    return leaf_find(table, probe, false, NULL);
+}
+
+static struct entry **hot_of(struct memory_table *table, struct bytes key)
+{
+    uint64_t raw[HOT_KEY_SIZE_MAX / 8] = { 0 };
+    if (key.size == 0 || key.size > HOT_KEY_SIZE_MAX)
+        return NULL;
+    memcpy(raw, key.data, key.size);
+    uint64_t hash = (raw[0] ^ raw[1] * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    return &table->shortcuts.hot[hash >> 55];
+}
+
+/* The entry of a key that was put more than once, or NULL: then it must be looked for. */
+static struct entry *hot_entry(struct entry *const *hot, struct bytes key)
+{
+    return hot && *hot && bytes_equal(entry_key(*hot), key) ? *hot : NULL;
+}
+
 /* Its block. A leaf that was divided since it was found has lost its upper half to a new leaf, which
  * was linked before the halves were parted: so look at the block first and then for that leaf. */
 static const struct block *leaf_block(struct leaf **leaf, const struct probe *probe, bool below)
@@ -328,6 +373,19 @@ bool memory_table_get(const struct memory_table *table, uint64_t sequence, struc
     return entry && entry_visible(entry, sequence, found);
 }
 
+bool memory_table_get_newest(struct memory_table *table, struct bytes key,
+                             struct memory_found *found)
+{
+    const struct entry *entry = hot_entry(hot_of(table, key), key);
+    if (!entry) {
+        struct probe probe = probe_of(key);
+        int place;
+        const struct leaf *leaf = writer_find(table, &probe);
+        entry = block_get(atomic_load_explicit(&leaf->block, memory_order_relaxed), &probe, &place);
+    }
+    return entry && entry_visible(entry, MEMORY_SEQUENCE_NEWEST, found);
+}
+
 /* ---- walking ---------------------------------------------------------------------------------- */
 
 /* Stands before the probe's place in its leaf, in the walk's direction. */
@@ -354,6 +412,8 @@ static bool walk_up(struct memory_walk *walk)
     walk->block = atomic_load_explicit(&walk->leaf->block, memory_order_acquire);
     walk->sorted = block_sorted(walk->block);
     walk->at = -1;
+    for (int i = 0; i < sorted_count(walk->sorted); i++)
+        __builtin_prefetch(walk->block->entries[i]);
     if (count > 0) {
         unsigned last = sorted_at(sorted, count - 1);
         struct probe probe = { entry_key(block->entries[last]), block->prefixes[last] };
@@ -495,6 +555,7 @@ static enum err entry_insert(struct memory_table *table, struct leaf *leaf, int 
         place = block_bound(block, block_sorted(block), probe, false);
     }
     block_add(block, place, probe->prefix, entry);
+    *last_of_sort(table, probe) = leaf;
     atomic_store_explicit(&table->keys, memory_table_keys(table) + 1, memory_order_relaxed);
     return OK;
 }
@@ -507,13 +568,17 @@ enum err memory_table_put(struct memory_table *table, uint64_t sequence, uint64_
     struct version *version = version_take(table, sequence, group, value);
     if (!version)
         return ERR_NOMEM;
-    struct probe probe = probe_of(key);
-    struct leaf *leaf = leaf_find(table, &probe, false, NULL);
-    int place;
-    struct entry *entry =
-        block_get(atomic_load_explicit(&leaf->block, memory_order_relaxed), &probe, &place);
-    if (!entry)
-        return entry_insert(table, leaf, place, &probe, version);
+    struct entry **hot = hot_of(table, key), *entry = hot_entry(hot, key);
+    if (!entry) {
+        struct probe probe = probe_of(key);
+        struct leaf *leaf = writer_find(table, &probe);
+        int place;
+        entry = block_get(atomic_load_explicit(&leaf->block, memory_order_relaxed), &probe, &place);
+        if (!entry)
+            return entry_insert(table, leaf, place, &probe, version);
+        if (hot)
+            *hot = entry;
+    }
     version->older = atomic_load_explicit(&entry->newest, memory_order_relaxed);
     atomic_store_explicit(&entry->newest, version, memory_order_release);
     return OK;

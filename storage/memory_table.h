@@ -46,6 +46,9 @@ struct memory_found {
 };
 bool memory_table_get(const struct memory_table *table, uint64_t sequence, struct bytes key,
                       struct memory_found *found);
+/* The same for the writer: the newest version of all, by its shortcuts. */
+bool memory_table_get_newest(struct memory_table *table, struct bytes key,
+                             struct memory_found *found);
 /* A walk in key order over what `sequence` may see, tombstones included: from the first key >= from
  * upwards, or from the last key < from downwards. `found` is where it stands. */
 struct memory_walk {

@@ -307,3 +307,44 @@ Test(memory, a_walk_of_many_random_keys_is_sorted_and_whole_in_both_directions)
     memory_unpin(&pin);
     memory_free(memory);
 }
+
+/* What the writer's shortcuts are for, all mixed: keys that ascend, keys at random between them, and
+ * a few that are put again and again. */
+Test(memory, the_writer_finds_its_newest_value_whatever_order_the_keys_come_in)
+{
+    enum { PUTS = 20000, HOT = 40, MODEL = 3 * PUTS };
+    static int model[MODEL];
+    struct memory *memory = memory_of_size(SIZE_MAX_DEFAULT);
+    struct memory_pin own;
+    uint32_t random = 1;
+    memory_pin_newest(memory, &own);
+    for (int i = 1; i <= PUTS; i++) {
+        random = random * 1664525 + 1013904223;
+        int sort = (int)(random >> 16) % 3, at = sort == 0 ? i : (int)(random >> 8) % PUTS;
+        if (sort == 2)
+            at %= HOT;
+        char key[24], value[16], wanted[32] = "-";
+        snprintf(key, sizeof key, "%c-%06d", "tru"[sort], at);
+        if (model[sort * PUTS + at - (sort == 0)] > 0)
+            snprintf(wanted, sizeof wanted, "%d@1", model[sort * PUTS + at - (sort == 0)]);
+        expect(&own, key, wanted);
+        snprintf(value, sizeof value, "%d", i);
+        put(memory, 1, key, value);
+        model[sort * PUTS + at - (sort == 0)] = i;
+        snprintf(wanted, sizeof wanted, "%d@1", i);
+        expect(&own, key, wanted);
+    }
+    memory_publish(memory);
+    struct memory_pin reader;
+    memory_pin(memory, &reader);
+    for (int i = 0; i < MODEL; i++) {
+        char key[24], wanted[32] = "-";
+        snprintf(key, sizeof key, "%c-%06d", "tru"[i / PUTS], i % PUTS + (i < PUTS));
+        if (model[i] > 0)
+            snprintf(wanted, sizeof wanted, "%d@1", model[i]);
+        expect(&reader, key, wanted);
+    }
+    memory_unpin(&own);
+    memory_unpin(&reader);
+    memory_free(memory);
+}
