@@ -397,6 +397,22 @@ enum err store_get(struct store_txn *txn, unsigned table, struct bytes key, stru
     return OK;
 }
 
+/* Counted once a transaction: pages that are newer than it are not copied when they change. */
+static bool store_charge_trees(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    struct store_charge *charge = &store->charge;
+    for (unsigned i = 0; !charge->trees_known && i < store->table_count; i++) {
+        MDB_stat table;
+        if (mdb_stat(txn->handle, store->tables[i], &table) != 0)
+            return false;
+        charge->leaf_pages += table.ms_leaf_pages;
+        charge->branch_pages += table.ms_branch_pages;
+    }
+    charge->trees_known = true;
+    return true;
+}
+
 /* Makes sure that the file has room for what the transaction may take, so that lack of space shows
  * here and not in the commit, where LMDB reports a short write as EIO (design D10). */
 static enum err store_charge_put(struct store_txn *txn, size_t size)
@@ -413,15 +429,9 @@ static enum err store_charge_put(struct store_txn *txn, size_t size)
     if (store_charge_pages(store, charge, UINT64_MAX, UINT64_MAX) <= store->room_pages)
         return OK;
 
-    uint64_t leaf_pages = 0, branch_pages = 0;
-    for (unsigned i = 0; i < store->table_count; i++) {
-        MDB_stat table;
-        if (mdb_stat(txn->handle, store->tables[i], &table) != 0)
-            return ERR_CORRUPT;
-        leaf_pages += table.ms_leaf_pages;
-        branch_pages += table.ms_branch_pages;
-    }
-    uint64_t pages = store_charge_pages(store, charge, leaf_pages, branch_pages);
+    if (!store_charge_trees(txn))
+        return ERR_CORRUPT;
+    uint64_t pages = store_charge_pages(store, charge, charge->leaf_pages, charge->branch_pages);
     if (pages <= store->room_pages)
         return OK;
     uint64_t used = store_used_size(store);
@@ -432,28 +442,39 @@ static enum err store_charge_put(struct store_txn *txn, size_t size)
     return OK;
 }
 
-static uint8_t *store_put_flags(struct store_txn *txn, unsigned table, struct bytes key,
-                                MDB_val *value, unsigned flags, bool append)
+/* Whether the put may go on. */
+static bool store_admit_put(struct store_txn *txn, struct bytes key, size_t size)
 {
     if (txn->err != OK)
-        return NULL;
+        return false;
     require(txn->writes && key.size > 0 && key.size <= STORE_KEY_SIZE_MAX);
-    enum err err = store_charge_put(txn, key.size + value->mv_size);
-    if (err != OK) {
+    enum err err = store_charge_put(txn, key.size + size);
+    if (err != OK)
         txn->err = store_remember_failure(txn->store, "extend", ENOSPC, err);
-        return NULL;
-    }
-    MDB_dbi handle = table_of(txn, table);
-    MDB_val at = val_of(key);
-    int code = mdb_put(txn->handle, handle, &at, value, flags | (append ? MDB_APPEND : 0));
-    if (append && code == MDB_KEYEXIST)
-        code = mdb_put(txn->handle, handle, &at, value, flags);
+    return err == OK;
+}
+
+static uint8_t *store_finish_put(struct store_txn *txn, int code, const MDB_val *value)
+{
     if (code != 0) {
         store_fail(txn, "write", code);
         return NULL;
     }
     txn->changes++;
     return value->mv_data;
+}
+
+static uint8_t *store_put_flags(struct store_txn *txn, unsigned table, struct bytes key,
+                                MDB_val *value, unsigned flags, bool append)
+{
+    if (!store_admit_put(txn, key, value->mv_size))
+        return NULL;
+    MDB_dbi handle = table_of(txn, table);
+    MDB_val at = val_of(key);
+    int code = mdb_put(txn->handle, handle, &at, value, flags | (append ? MDB_APPEND : 0));
+    if (append && code == MDB_KEYEXIST)
+        code = mdb_put(txn->handle, handle, &at, value, flags);
+    return store_finish_put(txn, code, value);
 }
 
 void store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
@@ -562,6 +583,15 @@ enum err store_cursor_next(struct store_cursor *cursor, struct bytes *key, struc
 enum err store_cursor_previous(struct store_cursor *cursor, struct bytes *key, struct bytes *value)
 {
     return cursor_move(cursor, MDB_PREV, BYTES_NONE, key, value);
+}
+
+uint8_t *store_cursor_reserve(struct store_cursor *cursor, struct bytes key, size_t size)
+{
+    MDB_val at = val_of(key), room = { .mv_size = size };
+    if (!store_admit_put(cursor->txn, key, size))
+        return NULL;
+    int code = mdb_cursor_put(cursor->handle, &at, &room, MDB_RESERVE);
+    return store_finish_put(cursor->txn, code, &room);
 }
 
 /* ---- size, growth, copies -------------------------------------------------------------------- */

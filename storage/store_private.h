@@ -46,6 +46,8 @@ struct store {
         uint64_t puts;
         uint64_t inline_bytes;
         uint64_t overflow_pages;
+        bool trees_known; /* the pages it may have to copy: */
+        uint64_t leaf_pages, branch_pages;
     } charge;
     uint64_t room_pages; /* allocated ahead of use when it began */
 };

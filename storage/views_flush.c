@@ -9,6 +9,7 @@
 
 struct flush {
     struct store_txn txn;
+    struct store_cursor cursor;
     char key[64 + VIEW_KEY_SIZE_MAX];
     size_t prefix_size;
     struct buffer scratch;
@@ -22,10 +23,13 @@ static enum err flush_entry(void *context, struct bytes key, struct bytes value)
     if (key.size > 0)
         memcpy(flush->key + flush->prefix_size, key.data, key.size);
     struct bytes full = bytes_of(flush->key, flush->prefix_size + key.size);
-    if (value.data)
-        views_put_checked(&flush->txn, &flush->scratch, VIEWS_ENTRIES, full, value);
-    else
+    if (value.data) {
+        views_put_checked_at(&flush->cursor, &flush->scratch, full, value);
+    } else { /* rare, and not worth trusting a cursor across a page that vanishes */
+        store_cursor_close(&flush->cursor);
         store_delete(&flush->txn, VIEWS_ENTRIES, full);
+        flush->cursor = store_cursor_open(&flush->txn, VIEWS_ENTRIES);
+    }
     return flush->txn.err;
 }
 
@@ -34,8 +38,11 @@ static enum err write_once(struct views *views, const struct views_change *chang
     struct flush flush = { .txn = store_begin_write(views->store) };
     flush.prefix_size = views_prefix(flush.key, change->node, change->generation);
     enum err err = flush.txn.err;
-    if (err == OK && change->memory)
+    if (err == OK && change->memory) {
+        flush.cursor = store_cursor_open(&flush.txn, VIEWS_ENTRIES);
         err = memory_frozen_scan(change->memory, flush_entry, &flush);
+        store_cursor_close(&flush.cursor);
+    }
     for (size_t i = 0; i < change->head_count; i++)
         views_head_write(&flush.txn, change->node, change->generation, change->first_head + i,
                          &change->heads[i]);

@@ -60,6 +60,9 @@ enum err views_entry_check(struct buffer *scratch, struct bytes key, struct byte
 /* Writes value and check under key. */
 void views_put_checked(struct store_txn *txn, struct buffer *scratch, unsigned table,
                        struct bytes key, struct bytes value);
+/* The same at a cursor, for keys that come in order. */
+void views_put_checked_at(struct store_cursor *cursor, struct buffer *scratch, struct bytes key,
+                          struct bytes value);
 /* Verifies a stored value and takes its check off. ERR_CORRUPT. */
 enum err views_take_checked(struct buffer *scratch, struct bytes key, struct bytes *value);
 

@@ -36,19 +36,30 @@ enum err views_entry_check(struct buffer *scratch, struct bytes key, struct byte
     return OK;
 }
 
+static void write_checked(struct store_txn *txn, struct buffer *scratch, struct bytes key,
+                          struct bytes value, uint8_t *room)
+{
+    if (value.size > 0)
+        memcpy(room, value.data, value.size);
+    enum err err = views_entry_check(scratch, key, value, room + value.size);
+    if (err != OK && txn->err == OK)
+        txn->err = err;
+}
+
 void views_put_checked(struct store_txn *txn, struct buffer *scratch, unsigned table,
                        struct bytes key, struct bytes value)
 {
-    uint8_t check[VIEWS_CHECK_SIZE];
-    enum err err = views_entry_check(scratch, key, value, check);
-    if (err != OK && txn->err == OK)
-        txn->err = err;
-    uint8_t *room = store_reserve(txn, table, key, value.size + sizeof check, false);
-    if (!room)
-        return;
-    if (value.size > 0)
-        memcpy(room, value.data, value.size);
-    memcpy(room + value.size, check, sizeof check);
+    uint8_t *room = store_reserve(txn, table, key, value.size + VIEWS_CHECK_SIZE, false);
+    if (room)
+        write_checked(txn, scratch, key, value, room);
+}
+
+void views_put_checked_at(struct store_cursor *cursor, struct buffer *scratch, struct bytes key,
+                          struct bytes value)
+{
+    uint8_t *room = store_cursor_reserve(cursor, key, value.size + VIEWS_CHECK_SIZE);
+    if (room)
+        write_checked(cursor->txn, scratch, key, value, room);
 }
 
 enum err views_take_checked(struct buffer *scratch, struct bytes key, struct bytes *value)
