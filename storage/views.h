@@ -49,6 +49,15 @@ void views_close(struct views *views);
 struct store *views_environment(struct views *views);
 struct memory *views_memory(struct views *views);
 
+/* A key that was looked for and is nowhere: what a command asks before it decides, its fold asks
+ * again. Kept by the one who may put, until he puts it. */
+#define VIEWS_ABSENT_COUNT    4
+#define VIEWS_ABSENT_SIZE_MAX 96
+struct views_absent {
+    size_t size; /* 0: none */
+    uint8_t key[VIEWS_ABSENT_SIZE_MAX];
+};
+
 /* ---- reading, any thread ---- */
 /* A state of one node's view between two commands; later changes are not seen. Embed it, do not
  * look into it but for `view` and `group`, and do not move it while it is open. Not across a wait:
@@ -68,6 +77,8 @@ struct views_reader {
     char prefix[64];
     size_t prefix_size;
     struct buffer key, value;
+    struct views_absent absent[VIEWS_ABSENT_COUNT]; /* a ring */
+    unsigned absent_next;
 };
 /* The view of one node: the own one merges the memory table, others are as applied. An unknown node
  * has an empty view. */

@@ -34,9 +34,41 @@ static enum err reader_key(struct views_reader *reader, struct bytes key, struct
     return reader->key.err;
 }
 
+/* ---- absent keys ------------------------------------------------------------------------------ */
+
+static struct views_absent *absent_find(struct views_reader *reader, struct bytes key)
+{
+    for (unsigned i = 0; i < VIEWS_ABSENT_COUNT; i++) {
+        struct views_absent *absent = &reader->absent[i];
+        if (absent->size == key.size && memcmp(absent->key, key.data, key.size) == 0)
+            return absent;
+    }
+    return NULL;
+}
+
+static void absent_note(struct views_reader *reader, struct bytes key)
+{
+    if (!reader->memory || key.size > VIEWS_ABSENT_SIZE_MAX)
+        return;
+    struct views_absent *absent = &reader->absent[reader->absent_next++ % VIEWS_ABSENT_COUNT];
+    absent->size = key.size;
+    memcpy(absent->key, key.data, key.size);
+}
+
+static void absent_forget(struct views_reader *reader, struct bytes key)
+{
+    struct views_absent *absent;
+    while (key.size > 0 && (absent = absent_find(reader, key)) != NULL)
+        absent->size = 0;
+}
+
+/* ---- reading one key -------------------------------------------------------------------------- */
+
 static enum err reader_get(void *context, struct bytes key, struct bytes *value)
 {
     struct views_reader *reader = context;
+    if (key.size > 0 && absent_find(reader, key))
+        return ERR_NOT_FOUND;
     if (reader->has_memory) {
         uint64_t group;
         enum err err = memory_get(&reader->pin, key, value, &group);
@@ -51,6 +83,8 @@ static enum err reader_get(void *context, struct bytes key, struct bytes *value)
         err = store_get(&reader->txn, VIEWS_ENTRIES, full, value);
     if (err == OK)
         err = reader_checked(reader, full, value);
+    if (err == ERR_NOT_FOUND)
+        absent_note(reader, key);
     if (err != OK)
         *value = BYTES_NONE;
     return err;
@@ -136,6 +170,7 @@ static enum err reader_change(struct views_reader *reader, struct bytes key, str
     if (key.size > VIEW_KEY_SIZE_MAX)
         return ERR_INVALID;
     reader_saw(reader, reader->put_group);
+    absent_forget(reader, key);
     return memory_put(reader->memory, reader->put_group, key, value);
 }
 

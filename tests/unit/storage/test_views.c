@@ -105,6 +105,59 @@ Test(views, what_is_put_is_read_back_before_and_after_the_flush)
     }
 }
 
+Test(views, a_key_that_was_looked_for_in_vain_is_found_from_the_moment_it_is_put)
+{
+    struct view *view = decide(1);
+    expect(view, "a", "-");
+    expect(view, "a", "-"); /* remembered by now */
+    put(view, "a", "one");
+    expect(view, "a", "one");
+    put(view, "a", NULL);
+    expect(view, "a", "-");
+    cr_assert_eq(views_decider_group(fixture.views), 1, "that it is gone is not yet durable");
+    expect(view, "b", "-");
+    view = decide(2);
+    put(view, "b", "two");
+    views_decider_end(fixture.views);
+    flush(2);
+    view = decide(3);
+    expect(view, "a", "-");
+    expect(view, "b", "two");
+    views_decider_end(fixture.views);
+}
+
+Test(views, a_flush_of_puts_and_tombstones_in_turn_leaves_just_what_was_put)
+{
+    enum { KEYS = 3000 };
+    char key[24], value[200];
+    struct view *view = decide(1);
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key-%05d", i);
+        put(view, key, value);
+    }
+    views_decider_end(fixture.views);
+    flush(1);
+    view = decide(2);
+    for (int i = 0; i < KEYS; i++) { /* whole pages vanish, others grow */
+        snprintf(key, sizeof key, "key-%05d", i);
+        put(view, key, i / 100 % 2 ? NULL : "short");
+        snprintf(key, sizeof key, "key-%05d+", i);
+        if (i % 3 == 0)
+            put(view, key, value);
+    }
+    views_decider_end(fixture.views);
+    flush(2);
+    cr_assert_eq(views_fixture_entries(&fixture), KEYS / 2 + KEYS / 3);
+    READER(reader);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key-%05d", i);
+        expect(&reader.view, key, i / 100 % 2 ? "-" : "short");
+    }
+    views_reader_end(&reader);
+}
+
 Test(views, a_tombstone_hides_what_is_stored_until_the_flush_takes_it_away)
 {
     struct view *view = decide(1);
