@@ -7,17 +7,22 @@ static uint64_t count_of(struct bytes value)
     return value.size == 8 ? get_u64(value.data) : 0;
 }
 
+static uint64_t count_at(struct view *view, const struct view_key *key)
+{
+    struct bytes value;
+    return view_get(view, view_key_bytes(key), &value) == OK ? count_of(value) : 0;
+}
+
 uint64_t counter_read(struct view *view, enum counter counter, struct bytes rest)
 {
     struct view_key key = key_of_counter(counter, rest);
-    struct bytes value;
-    return view_get(view, view_key_bytes(&key), &value) == OK ? count_of(value) : 0;
+    return count_at(view, &key);
 }
 
 void counter_add(struct view *view, enum counter counter, struct bytes rest, int change)
 {
     struct view_key key = key_of_counter(counter, rest);
-    uint64_t count = counter_read(view, counter, rest) + (uint64_t)change;
+    uint64_t count = count_at(view, &key) + (uint64_t)change;
     uint8_t value[8];
     put_u64(value, count);
     if (count == 0)

@@ -13,7 +13,10 @@ struct bytes view_key_bytes(const struct view_key *key)
 
 static struct view_key key_begin(char table)
 {
-    return (struct view_key){ .data = { (uint8_t)table }, .size = 1 };
+    struct view_key key; /* not cleared: a key is made a dozen times a record */
+    key.data[0] = (uint8_t)table;
+    key.size = 1;
+    return key;
 }
 
 /* Every part is bounded by the record's limits, so a key that does not fit is a bug. */
