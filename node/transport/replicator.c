@@ -189,6 +189,16 @@ static void on_heard(void *context, struct link *link)
 
 #define PEER_SAID "the peer: "
 
+/* At most `max` bytes of valid UTF-8, cut between characters: JSON takes nothing else. */
+static size_t whole_characters(struct bytes text, size_t max)
+{
+    if (text.size <= max)
+        return text.size;
+    while (max > 0 && (text.data[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
 /* The peer's own words on why it closes. */
 static void note_close(struct replicator *replicator, struct link *link)
 {
@@ -199,7 +209,7 @@ static void note_close(struct replicator *replicator, struct link *link)
     if (!peer)
         return;
     snprintf(peer->last_error, sizeof peer->last_error, PEER_SAID "%.*s",
-             (int)(close->text.size < 80 ? close->text.size : 80), (const char *)close->text.data);
+             (int)whole_characters(close->text, 80), (const char *)close->text.data);
     log_event(in_order ? LOG_EVENT_INFO : LOG_EVENT_WARNING, "link.closed_by_peer", "peer",
               peer->node, "reason", peer->last_error + sizeof PEER_SAID - 1, NULL);
 }

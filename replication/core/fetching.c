@@ -149,6 +149,7 @@ void core_fetch_run(struct core *core)
                 core->work_last = NULL;
             log->queued = false;
             fetch_consider(core, log);
+            core_log_release(core, log); /* its last link may have ended while it was stored */
         }
     } while (core_admission_sweep(core));
 }

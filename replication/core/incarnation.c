@@ -25,13 +25,51 @@ void core_incarnation_hubs_answered(struct core *core)
     core_incarnation_start(core);
 }
 
+static void need_now(struct core *core, struct log *log, enum incarnation_reason reason)
+{
+    log->closing = true;
+    log->reopen_due = false;
+    core_effect_add(core, EFFECT_NEED_INCARNATION)->need_incarnation =
+        (struct effect_need_incarnation){ .log = log->id, .reason = reason };
+}
+
+/* The delay before the next time: doubled when this one came soon after the last. */
+static void slow_down(const struct core *core, uint64_t *at_ms, uint64_t *delay_ms)
+{
+    bool soon = *delay_ms > 0 && core->now_ms < *at_ms + 2 * *delay_ms;
+    *delay_ms = soon ? *delay_ms * 2 : MERGE_DELAY_FIRST_MS;
+    if (*delay_ms > MERGE_DELAY_MAX_MS)
+        *delay_ms = MERGE_DELAY_MAX_MS;
+    *at_ms = core->now_ms + *delay_ms;
+}
+
+/* A peer says that it holds more, or another history, and need not prove it: one that says so of
+ * every incarnation must not have this node open them without end. */
 void core_incarnation_need(struct core *core, struct log *log, enum incarnation_reason reason)
 {
     if (!log->live || log->closing)
         return;
-    log->closing = true;
-    core_effect_add(core, EFFECT_NEED_INCARNATION)->need_incarnation =
-        (struct effect_need_incarnation){ .log = log->id, .reason = reason };
+    if (core->now_ms < core->reopen_at_ms) {
+        core->reopen_due = log->reopen_due = true;
+        log->reopen_reason = reason;
+        return;
+    }
+    slow_down(core, &core->reopen_at_ms, &core->reopen_delay_ms);
+    need_now(core, log, reason);
+}
+
+void core_incarnation_tick(struct core *core)
+{
+    if (!core->reopen_due || core->now_ms < core->reopen_at_ms)
+        return;
+    core->reopen_due = false;
+    for (size_t i = 0; i < core->log_count; i++) {
+        struct log *log = core->logs[i];
+        if (log->reopen_due && log->live)
+            core_incarnation_need(core, log, log->reopen_reason);
+        else
+            log->reopen_due = false;
+    }
 }
 
 static struct log *live_log(struct core *core, const char *audience)
@@ -63,14 +101,9 @@ static bool is_being_handed_back(const struct log *log)
 
 static void merge_now(struct core *core, struct log *live)
 {
-    core_incarnation_need(core, live, REASON_MERGE);
+    need_now(core, live, REASON_MERGE);
     /* Two clones at work merge each other's records again and again: ever more slowly. */
-    bool soon =
-        core->merge_delay_ms > 0 && core->now_ms < core->merge_at_ms + 2 * core->merge_delay_ms;
-    core->merge_delay_ms = soon ? core->merge_delay_ms * 2 : MERGE_DELAY_FIRST_MS;
-    if (core->merge_delay_ms > MERGE_DELAY_MAX_MS)
-        core->merge_delay_ms = MERGE_DELAY_MAX_MS;
-    core->merge_at_ms = core->now_ms + core->merge_delay_ms;
+    slow_down(core, &core->merge_at_ms, &core->merge_delay_ms);
 }
 
 /* Once everything that is on its way has come (R5). */

@@ -50,6 +50,7 @@ void core_on_tick(struct core *core)
         link_tick(core, core->links[i]);
     if (!core->may_write && core->now_ms - core->start_at_ms >= core->options.ask_limit_ms)
         core_incarnation_start(core);
+    core_incarnation_tick(core);
     core_fetch_resume_due(core);
     core_backoff_run(core);
 }
@@ -74,6 +75,8 @@ uint64_t core_deadline(const struct core *core)
         earlier(&deadline, core->start_at_ms + core->options.ask_limit_ms);
     if (core->merge_check && core->merge_at_ms > core->now_ms)
         earlier(&deadline, core->merge_at_ms);
+    if (core->reopen_due)
+        earlier(&deadline, core->reopen_at_ms);
     earlier(&deadline, core->retry_at_ms);
     return deadline;
 }

@@ -83,6 +83,8 @@ struct log {
     bool own;
     bool live;         /* this process writes it */
     bool closing;      /* asked to be closed */
+    bool reopen_due;   /* to be closed, for this reason, when that may be asked for again */
+    enum incarnation_reason reopen_reason;
     uint64_t named;    /* the largest size by which a held log names it */
     uint64_t cosigned; /* the largest size this hub has cosigned */
     bool receipt_due;  /* a signature was refused for want of an erasure; try again */
@@ -130,6 +132,8 @@ struct core {
     uint64_t start_at_ms;
     bool merge_check; /* an own log was handed back */
     uint64_t merge_at_ms, merge_delay_ms;
+    uint64_t reopen_at_ms, reopen_delay_ms; /* incarnations that peers demand; see incarnation.c */
+    bool reopen_due;                        /* some live log waits for that */
     uint64_t tickets;
     uint64_t random;
 
@@ -152,6 +156,8 @@ struct flow *core_flow_of_stranger(struct core *core, struct link *link, const s
 /* Frees flows, and logs that are nothing but somebody's announcement. */
 void core_link_free(struct core *core, struct link *link);
 void core_log_free(struct log *log);
+/* Forgets a log that nobody announces any more and of which nothing is held or under way. */
+void core_log_release(struct core *core, struct log *log);
 
 /* ---- policy.c: who may hold what (R12) ---- */
 bool core_policy_may_hold(const struct core *core, const char *node, enum node_role role,
@@ -223,6 +229,8 @@ void core_incarnation_start(struct core *core);
 void core_incarnation_hubs_answered(struct core *core);
 void core_incarnation_need(struct core *core, struct log *log, enum incarnation_reason reason);
 void core_incarnation_merge(struct core *core);
+/* What was put off: see core_incarnation_need(). */
+void core_incarnation_tick(struct core *core);
 
 /* ---- receipts.c ---- */
 void core_receipt_consider(struct core *core, struct log *log);

@@ -159,13 +159,18 @@ struct flow *core_flow_of_stranger(struct core *core, struct link *link, const s
     return flow;
 }
 
+void core_log_release(struct core *core, struct log *log)
+{
+    if (log_is_hearsay(log))
+        log_forget(core, log);
+}
+
 void core_link_free(struct core *core, struct link *link)
 {
     for (size_t i = 0; i < link->flow_count; i++) {
         struct log *log = link->flows[i]->log;
         log->flow_count--;
-        if (log_is_hearsay(log))
-            log_forget(core, log);
+        core_log_release(core, log);
         free(link->flows[i]);
     }
     free(link->flows);

@@ -5,6 +5,7 @@
 
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
+#include "proto/base/utf8.h"
 #include "proto/secure/note.h"
 #include "replication/core/fork.h"
 
@@ -337,5 +338,29 @@ Test(replicator_hostile, fork_proofs_that_prove_nothing_do_not_pile_up)
     free(fork);
     buffer_close(&proof);
     buffer_close(&note);
+    hostile_close(&hostile);
+}
+
+/* Cut inside a character, the peer would vanish from every status page: JSON takes only UTF-8. */
+Test(replicator_hostile, the_last_words_of_a_peer_are_cut_between_characters)
+{
+    struct hostile hostile;
+    char text[120] = "a"; /* so that byte 80 is inside a character */
+    struct replication_status *status = calloc(1, sizeof *status);
+    require(status);
+    for (size_t i = 0; i < 50; i++)
+        strcat(text, "آ");
+    hostile_open(&hostile);
+    hostile.message->type = MESSAGE_CLOSE;
+    hostile.message->close =
+        (struct message_close){ .code = CLOSE_NORMAL, .text = bytes_of_string(text) };
+    say(&hostile);
+    link_flush(hostile.link);
+    run_for(&hostile, 300);
+    replicator_status(hostile.replicator, status);
+    cr_assert_eq(status->peer_count, 1u);
+    cr_expect_eq(strlen(status->peers[0].last_error), strlen("the peer: ") + 79);
+    cr_expect(utf8_is_valid(bytes_of_string(status->peers[0].last_error)));
+    free(status);
     hostile_close(&hostile);
 }

@@ -213,6 +213,80 @@ Test(core, keeps_no_more_announced_logs_than_the_limit_and_forgets_them_with_the
     }
 }
 
+Test(core, forgets_an_announced_log_also_when_its_link_ended_while_it_was_stored, .fini = end)
+{
+    struct core_options options = province_options();
+    struct buffer note = { 0 };
+    struct sign_key key;
+    uint8_t seed[KEY_SIZE] = { 1 };
+    begin(&options);
+    sign_key_from_seed(&key, seed);
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    announce(1, "hub", "all", 7, 1, 40);
+    struct checkpoint checkpoint = { .log = log_of("hub", "all", 7), .size = 5 };
+    checkpoint_sign(&note, &checkpoint, &key);
+    message.type = MESSAGE_CHECKPOINT;
+    message.checkpoint = (struct message_checkpoint){ .note = buffer_bytes(&note) };
+    receive(1, 300, 50);
+    cr_assert_not_null(find(EFFECT_STORE_CHECKPOINT));
+    struct event closed = { .type = EVENT_LINK_CLOSED, .link.link = 1 };
+    step(closed, 60);
+    struct event stored = { .type = EVENT_CHECKPOINT_STORED };
+    stored.stored = (struct event_stored){
+        .link = 1, .node = "hub", .log = checkpoint.log, .err = ERR_SIGNATURE
+    };
+    step(stored, 70);
+    cr_assert_eq(core_log_count(core), 0);
+    buffer_close(&note);
+}
+
+/* The own live log number `n` is opened, and a hub says that it holds more of it. */
+static bool is_reopened(uint32_t n, uint64_t now_ms)
+{
+    struct event opened = { .type = EVENT_LOG_OPENED };
+    opened.own_log.log = log_of("ardabil", "hub", n);
+    opened.own_log.size = 1;
+    step(opened, now_ms);
+    announce(1, "ardabil", "hub", n, 1, now_ms);
+    return find(EFFECT_NEED_INCARNATION) != NULL;
+}
+
+static void close_log(uint32_t n, uint64_t now_ms)
+{
+    struct event closed = { .type = EVENT_LOG_CLOSED };
+    closed.own_log.log = log_of("ardabil", "hub", n);
+    step(closed, now_ms);
+}
+
+Test(core, a_hub_that_claims_more_of_every_incarnation_has_few_of_them_opened, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    cr_assert(is_reopened(1, 1000), "the first claim is believed at once");
+    close_log(1, 1010);
+    unsigned reopened = 0;
+    uint32_t live = 2;
+    bool demanded = is_reopened(live, 1020);
+    for (uint64_t now_ms = 1030; now_ms < 60000; now_ms += 10) {
+        if (demanded) {
+            reopened++;
+            close_log(live, now_ms);
+            demanded = is_reopened(++live, now_ms);
+            continue;
+        }
+        if (now_ms % 1000 == 0) /* it keeps the link alive */
+            announce(1, "ardabil", "hub", live, 1, now_ms);
+        else
+            step((struct event){ .type = EVENT_TICK }, now_ms);
+        demanded = find(EFFECT_NEED_INCARNATION) != NULL;
+    }
+    cr_assert_gt(reopened, 2u, "put off, not refused");
+    cr_assert_lt(reopened, 10u);
+}
+
 Test(core, takes_no_notice_of_logs_that_are_none_of_its_business, .fini = end)
 {
     struct core_options options = province_options();
