@@ -59,6 +59,8 @@ enum err store_remember_failure(struct store *store, const char *what, int code,
                  mdb_strerror(code));
     if (fatal && !store->read_only)
         atomic_store(&store->poisoned, true);
+    if (err == ERR_CORRUPT)
+        store_mark_damage(store);
     pthread_mutex_unlock(&store->gate);
     return err;
 }
@@ -119,6 +121,13 @@ static enum err store_check_file(struct store *store)
     return (uint64_t)status.st_size < store_used_size(store) ? ERR_CORRUPT : OK;
 }
 
+/* LMDB ends the process after this call. */
+static void store_on_assertion(MDB_env *env, const char *message)
+{
+    (void)message; /* LMDB prints it */
+    store_mark_damage(mdb_env_get_userctx(env));
+}
+
 static enum err store_open_environment(struct store *store, const struct store_options *options)
 {
     unsigned flags = MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0);
@@ -126,6 +135,10 @@ static enum err store_open_environment(struct store *store, const struct store_o
     flags |= MDB_NOSYNC; /* a build that tests use to prove that they notice */
 #endif
     int code = mdb_env_create(&store->env);
+    if (code == 0)
+        code = mdb_env_set_userctx(store->env, store);
+    if (code == 0)
+        code = mdb_env_set_assert(store->env, store_on_assertion);
     if (code == 0)
         code = mdb_env_set_maxdbs(store->env, options->table_count);
     if (code == 0)
@@ -191,6 +204,7 @@ enum err store_open_existing(struct store **out, const struct store_options *opt
     pthread_mutex_init(&store->gate, NULL);
     pthread_cond_init(&store->gate_changed, NULL);
     store->read_only = options->read_only;
+    store->disposable = options->disposable && !options->read_only;
     store->reserve_size = options->reserve_size;
     store->table_count = options->table_count;
     store->path = strdup(options->path);

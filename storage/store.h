@@ -35,6 +35,8 @@ struct store_options {
     size_t reserve_size; /* bytes kept allocated ahead of use (design D10); 0 none */
     bool read_only;      /* another process may write; the map follows it */
     bool must_exist;     /* ERR_NOT_FOUND instead of making it; implied by read_only */
+    bool disposable;     /* damage met inside the file is remembered across a restart: the next open
+                            deletes it and makes a new one */
 };
 
 /* ERR_NOT_FOUND (absent), ERR_BUSY (another process writes), ERR_IO, ERR_FULL, ERR_CORRUPT, ERR_VERSION, ERR_NOMEM.

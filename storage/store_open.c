@@ -82,16 +82,62 @@ static enum err store_create(const struct store_options *options, const char *fi
     return err == OK ? store_folder_sync(made) : err;
 }
 
-enum err store_open(struct store **out, const struct store_options *options)
+/* ---- damage in a disposable store ---- */
+
+#define DAMAGE_MARK "damaged"
+
+void store_mark_damage(const struct store *store)
+{
+    char name[STORE_NAME_SIZE];
+    if (!store->disposable || store_name_in(name, store->path, DAMAGE_MARK) != OK)
+        return;
+    int mark = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (mark >= 0)
+        close(mark);
+}
+
+/* The mark last: what was interrupted is begun again. */
+static void store_discard(const struct store_options *options)
+{
+    static const char *const files[] = { "data.mdb", "lock.mdb", DAMAGE_MARK };
+    char name[STORE_NAME_SIZE];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (store_name_in(name, options->path, files[i]) == OK)
+            unlink(name);
+}
+
+static bool store_is_marked(const struct store_options *options)
+{
+    char name[STORE_NAME_SIZE];
+    return store_name_in(name, options->path, DAMAGE_MARK) == OK && access(name, F_OK) == 0;
+}
+
+static enum err store_open_or_create(struct store **out, const struct store_options *options)
 {
     char file[STORE_NAME_SIZE];
-    require(options->table_count <= STORE_TABLE_MAX);
-    *out = NULL;
+    struct stat status;
     enum err err = store_name_in(file, options->path, "data.mdb");
-    if (err == OK && access(file, F_OK) != 0) {
+    bool is_there = err == OK && stat(file, &status) == 0;
+    if (is_there && status.st_size == 0)
+        return ERR_CORRUPT; /* it came whole; LMDB would begin a new one in it */
+    if (err == OK && !is_there) {
         if (options->read_only || options->must_exist)
             return ERR_NOT_FOUND;
         err = store_create(options, file);
     }
     return err == OK ? store_open_existing(out, options) : err;
+}
+
+enum err store_open(struct store **out, const struct store_options *options)
+{
+    require(options->table_count <= STORE_TABLE_MAX);
+    *out = NULL;
+    bool disposable = options->disposable && !options->read_only;
+    if (disposable && store_is_marked(options))
+        store_discard(options);
+    enum err err = store_open_or_create(out, options);
+    if (err != ERR_CORRUPT || !disposable)
+        return err;
+    store_discard(options);
+    return store_open_or_create(out, options);
 }

@@ -20,6 +20,7 @@ struct store {
     int file; /* LMDB's own descriptor of data.mdb; never closed here */
     char *path;
     bool read_only;
+    bool disposable;
     unsigned table_count;
     unsigned tables[STORE_TABLE_MAX]; /* LMDB handles */
     size_t page_size;
@@ -56,6 +57,9 @@ struct store {
 enum err store_open_existing(struct store **out, const struct store_options *options);
 /* Terminated "<folder>/<name>"; ERR_INVALID when it is too long. */
 enum err store_name_in(char out[STORE_NAME_SIZE], const char *folder, const char *name);
+/* Leaves the mark that the file is damaged, when the store is disposable. It must outlive the process:
+ * the damage may lie where opening does not look, and LMDB ends the process for some of it. */
+void store_mark_damage(const struct store *store);
 enum err store_folder_make(const char *path);
 /* Makes names in a folder durable. */
 enum err store_folder_sync(const char *path);

@@ -69,6 +69,7 @@ static enum err views_init(struct views *views, const struct views_options *opti
         .map_size = options->map_size,
         .reserve_size = options->reserve_size,
         .read_only = options->read_only,
+        .disposable = true,
     };
     enum err err = store_open(&views->store, &store);
     if (err == OK)

@@ -41,9 +41,10 @@ struct views_options {
     bool read_only;         /* without a memory table: sees what was flushed */
 };
 
-/* Views of another format, rules version or node are deleted here. ERR_CORRUPT: the file itself is
- * damaged; the caller may remove the folder and open again. Read-only: ERR_VERSION for another
- * format or rules version, ERR_NOT_FOUND when there are none. */
+/* Views of another format, rules version or node are deleted here, and so is a file that is damaged or
+ * was found damaged before the process ended (the file `damaged` beside it says so): all is folded
+ * again. Read-only: ERR_VERSION for another format or rules version, ERR_NOT_FOUND when there are
+ * none, ERR_CORRUPT. */
 enum err views_open(struct views **out, const struct views_options *options);
 void views_close(struct views *views);
 struct store *views_environment(struct views *views);

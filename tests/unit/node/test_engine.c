@@ -3,6 +3,7 @@
 #include "tests/support/folder.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -673,6 +674,48 @@ Test(engine, damage_that_a_reader_meets_is_mended_without_a_restart)
     cr_assert(is_readable("a"));
     cr_assert(put("a").known);
     cr_assert_eq(atomic_load(&failures), 0);
+}
+
+/* As under a supervisor: started again when it ends, which LMDB may make it do. */
+static void serves_in_the_end(int page)
+{
+    struct engine_options options = options_of(4 << 20, 1024);
+    bool serves = false;
+    for (int i = 0; i < 4 && !serves; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            enum err err = engine_open(&engine, &options);
+            if (err != OK || engine_start(engine, 0) != OK || !put("a").known ||
+                !put("wide-1").known)
+                _exit(1);
+            engine_stop(engine);
+            _exit(0);
+        }
+        int status;
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        serves = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    }
+    cr_assert(serves, "page %d", page);
+}
+
+/* D13: whatever becomes of the file of the views, the log has it all. */
+Test(engine, any_page_of_the_views_may_be_lost)
+{
+    char path[FOLDER_PATH_SIZE];
+    put("a");
+    put("wide-1");
+    engine_stop(engine);
+    engine = NULL;
+    folder_path(path, folder, "views/data.mdb");
+    for (off_t page = 0; page == 0 || page < (off_t)size_of("views/data.mdb"); page += 4096) {
+        static const uint8_t zeros[4096];
+        int file = open(path, O_WRONLY);
+        cr_assert_eq(pwrite(file, zeros, sizeof(zeros), page), (ssize_t)sizeof(zeros));
+        close(file);
+        serves_in_the_end((int)(page / 4096));
+    }
+    cr_assert_eq(truncate(path, 0), 0);
+    serves_in_the_end(-1);
 }
 
 /* ---- a process that dies ---- */

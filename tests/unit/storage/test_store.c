@@ -262,6 +262,8 @@ Test(store, files_that_are_no_store_or_cut_short_are_refused)
     folder_path(file, fixture.folder, "data.mdb");
     cr_assert_eq(truncate(file, 3 * 4096), 0); /* row 12: its pages would end in SIGBUS */
     cr_assert_eq(store_open(&fixture.store, &fixture.options), ERR_CORRUPT);
+    cr_assert_eq(truncate(file, 0), 0); /* LMDB alone would begin a new one in it */
+    cr_assert_eq(store_open(&fixture.store, &fixture.options), ERR_CORRUPT);
     int data = open(file, O_WRONLY | O_TRUNC);
     for (int i = 0; i < 4096; i++)
         cr_assert_eq(write(data, "no store", 8), 8);
