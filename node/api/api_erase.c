@@ -98,7 +98,9 @@ void api_erase(void *context, struct http_exchange *exchange)
     } else if (tracking_code_parse(erasure->code, bytes_of_string(http_parameter(exchange))) !=
                TRACKING_CODE_VALID) {
         json_answer_fault(exchange, "code", "wrong_check",
-                          "The code has fourteen digits; one is wrong.", NULL);
+                          "The code has fourteen digits, the last two of them check digits; they do "
+                          "not fit.",
+                          NULL);
         free(erasure);
     } else if (reason.size == 0 || reason.size > REASON_SIZE_MAX) {
         json_answer_fault(exchange, "reason", "length",

@@ -56,7 +56,9 @@ void api_receipt(void *context, struct http_exchange *exchange)
     if (tracking_code_parse(code, bytes_of_string(http_parameter(exchange))) !=
         TRACKING_CODE_VALID) {
         json_answer_fault(exchange, "code", "wrong_check",
-                          "The code has fourteen digits; one is wrong.", NULL);
+                          "The code has fourteen digits, the last two of them check digits; they do "
+                          "not fit.",
+                          NULL);
         return;
     }
     enum err err = views_reader_begin(engine_views(api->options.engine), api->options.config->node,
