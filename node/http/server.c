@@ -15,7 +15,24 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIMEOUT_S = 10, ANSWER_HEADER_MAX = 4 };
+/* The library's own limit is one of silence: a byte now and then would keep a connection for ever.
+ * So each connection has a time by which its present step must be over. */
+enum {
+    SILENCE_S = 10,
+    HEADER_MS = 10 * 1000,
+    IDLE_MS = 2 * HEADER_MS,  /* between requests, and the next header */
+    ANSWER_MS = 30 * 1000,    /* for reading the answer */
+    BODY_BYTES_PER_MS = 8,
+    REAP_INTERVAL_MS = 500,
+    ANSWER_HEADER_MAX = 4
+};
+
+/* One TCP connection, from its acceptance until the library closes it. */
+struct peer {
+    struct peer *next, **previous;
+    MHD_socket socket;
+    int64_t until_ms; /* INT64_MAX: the server's own work is waited for */
+};
 
 struct http_server {
     struct MHD_Daemon *daemon;
@@ -31,6 +48,10 @@ struct http_server {
     pthread_mutex_t lock;
     pthread_cond_t quiet;
     unsigned kept; /* exchanges handed to a handler and not yet answered */
+    struct peer *peers; /* under `lock`, as is what follows */
+    bool reaping;
+    pthread_t reaper;
+    pthread_cond_t reap;
 };
 
 /* An exchange is owned by the server's thread until the handler is called, by the handler until it
@@ -55,6 +76,107 @@ struct http_exchange {
     } headers[ANSWER_HEADER_MAX];
     size_t header_count;
 };
+
+/* ---- slow peers -------------------------------------------------------------------------- */
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The library's thread sees the end of the stream and closes; the descriptor stays its own. */
+static void *reaper_main(void *argument)
+{
+    struct http_server *server = argument;
+    pthread_mutex_lock(&server->lock);
+    while (server->reaping) {
+        int64_t now_ms = monotonic_ms(), next_ms = now_ms + REAP_INTERVAL_MS;
+        for (struct peer *peer = server->peers; peer; peer = peer->next)
+            if (peer->until_ms <= now_ms) {
+                peer->until_ms = INT64_MAX;
+                shutdown(peer->socket, SHUT_RDWR);
+            }
+        struct timespec until = { .tv_sec = next_ms / 1000,
+                                  .tv_nsec = next_ms % 1000 * 1000000 };
+        pthread_cond_timedwait(&server->reap, &server->lock, &until);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+static void reaper_start(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->reaping = pthread_create(&server->reaper, NULL, reaper_main, server) == 0;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void reaper_stop(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    bool runs = server->reaping;
+    server->reaping = false;
+    pthread_cond_signal(&server->reap);
+    pthread_mutex_unlock(&server->lock);
+    if (runs)
+        pthread_join(server->reaper, NULL);
+}
+
+static void peer_begin(struct http_server *server, struct MHD_Connection *connection, void **slot)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct peer *peer = info ? calloc(1, sizeof *peer) : NULL;
+    *slot = peer;
+    if (!peer)
+        return; /* the library's limit of silence is left */
+    peer->socket = info->connect_fd;
+    peer->until_ms = monotonic_ms() + HEADER_MS;
+    pthread_mutex_lock(&server->lock);
+    peer->next = server->peers;
+    peer->previous = &server->peers;
+    if (peer->next)
+        peer->next->previous = &peer->next;
+    server->peers = peer;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void peer_end(struct http_server *server, struct peer *peer)
+{
+    if (!peer)
+        return;
+    pthread_mutex_lock(&server->lock);
+    *peer->previous = peer->next;
+    if (peer->next)
+        peer->next->previous = peer->previous;
+    pthread_mutex_unlock(&server->lock);
+    free(peer);
+}
+
+/* Called before the library closes the descriptor. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        peer_begin(context, connection, slot);
+    else
+        peer_end(context, *slot);
+}
+
+/* The next step of the connection must be over within `limit_ms`; negative: whenever it is. */
+static void allow(struct http_server *server, struct MHD_Connection *connection, int64_t limit_ms)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct peer *peer = info ? info->socket_context : NULL;
+    if (!peer)
+        return;
+    pthread_mutex_lock(&server->lock);
+    peer->until_ms = limit_ms < 0 ? INT64_MAX : monotonic_ms() + limit_ms;
+    pthread_mutex_unlock(&server->lock);
+}
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
@@ -286,6 +408,7 @@ static enum MHD_Result send_answer(struct http_exchange *exchange)
 {
     if (!exchange->response)
         return MHD_NO;
+    allow(exchange->server, exchange->connection, ANSWER_MS);
     return MHD_queue_response(exchange->connection, exchange->status, exchange->response);
 }
 
@@ -299,6 +422,7 @@ static void hand_over(struct http_exchange *exchange)
     pthread_mutex_unlock(&server->lock);
     exchange->handed = true;
     exchange->suspended = true;
+    allow(server, exchange->connection, -1);
     MHD_suspend_connection(exchange->connection);
     exchange->route->handler(server->context, exchange);
 }
@@ -318,6 +442,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         clock_gettime(CLOCK_MONOTONIC, &exchange->began);
         *state = exchange;
         exchange->refusal = check_head(exchange, method, url, version);
+        allow(server, connection, HEADER_MS + (int64_t)HTTP_BODY_SIZE_MAX / BODY_BYTES_PER_MS);
         /* A refused upload is answered at once: the body is not wanted. */
         if (exchange->refusal != 0 && *upload_size == 0 &&
             !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length")) {
@@ -351,10 +476,10 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 {
     struct http_exchange *exchange = *state;
     (void)context;
-    (void)connection;
     (void)code;
     if (!exchange)
         return;
+    allow(exchange->server, connection, IDLE_MS);
     struct row *row = &exchange->server->rows[exchange->row];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -421,6 +546,11 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         return ERR_NOMEM;
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->quiet, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->reap, &attributes);
+    pthread_condattr_destroy(&attributes);
     server->routes = options->routes;
     server->route_count = options->route_count;
     server->tokens = options->tokens;
@@ -459,8 +589,10 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         flags, 0, NULL, NULL, on_request, server,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
         (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        address_is_loopback(options->listen) ? 0 : (options->connections_max + 3) / 4,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 4 * HTTP_HEADER_SIZE_MAX,
+        (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 4 * HTTP_HEADER_SIZE_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {
         err = ERR_IO;
@@ -468,6 +600,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
                     "cannot listen here (is the address in use, or the certificate invalid?)");
         goto fail;
     }
+    reaper_start(server);
     *out = server;
     return OK;
 fail:
@@ -485,10 +618,12 @@ void http_server_stop(struct http_server *server)
         while (server->kept > 0)
             pthread_cond_wait(&server->quiet, &server->lock);
         pthread_mutex_unlock(&server->lock);
+        reaper_stop(server);
         MHD_stop_daemon(server->daemon);
         if (listener != MHD_INVALID_SOCKET)
             close(listener);
     }
+    pthread_cond_destroy(&server->reap);
     pthread_cond_destroy(&server->quiet);
     pthread_mutex_destroy(&server->lock);
     free(server->certificate);

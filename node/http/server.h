@@ -3,7 +3,8 @@
  * the connection is suspended in between.
  *
  * Limits: headers 8 KiB, body 256 KiB, no Transfer-Encoding on requests, one Content-Length,
- * header and body within 10 s, connections per server and per address. HTTP/1.1 only. */
+ * header within 10 s, body within 42 s, the answer read within 30 s, however the bytes trickle;
+ * connections per server, and on a network a quarter of them per address. HTTP/1.1 only. */
 #ifndef NODE_HTTP_SERVER_H
 #define NODE_HTTP_SERVER_H
 
