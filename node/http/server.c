@@ -375,6 +375,21 @@ static unsigned check_head(struct http_exchange *exchange, const char *method, c
     return refusal;
 }
 
+/* RFC 9110 wants it with every 405. */
+static void say_allowed(struct http_exchange *exchange, const char *path)
+{
+    char methods[64] = "", parameter[HTTP_PATH_PARAMETER_SIZE_MAX + 1];
+    for (size_t i = 0; i < exchange->server->route_count; i++) {
+        const struct http_route *route = &exchange->server->routes[i];
+        if (!path_matches(route->path, path, parameter))
+            continue;
+        size_t size = strlen(methods);
+        snprintf(methods + size, sizeof methods - size, "%s%s", size > 0 ? ", " : "",
+                 route->method);
+    }
+    http_answer_header(exchange, "Allow", methods);
+}
+
 static void answer_refusal(struct http_exchange *exchange, unsigned status)
 {
     static const struct {
@@ -442,6 +457,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         clock_gettime(CLOCK_MONOTONIC, &exchange->began);
         *state = exchange;
         exchange->refusal = check_head(exchange, method, url, version);
+        if (exchange->refusal == 405)
+            say_allowed(exchange, url);
         allow(server, connection, HEADER_MS + (int64_t)HTTP_BODY_SIZE_MAX / BODY_BYTES_PER_MS);
         /* A refused upload is answered at once: the body is not wanted. */
         if (exchange->refusal != 0 && *upload_size == 0 &&
