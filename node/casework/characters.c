@@ -39,8 +39,14 @@ void character_append(struct buffer *out, int32_t code)
 
 size_t characters_count(struct bytes text)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < text.size; i++)
-        count += (text.data[i] & 0xC0) != 0x80;
-    return count;
+    const uint64_t highest = UINT64_C(0x8080808080808080), ones = UINT64_C(0x0101010101010101);
+    size_t follows = 0, i = 0; /* bytes that begin no character */
+    for (; i + 8 <= text.size; i += 8) {
+        uint64_t eight = get_u64(text.data + i);
+        uint64_t found = eight & ~(eight << 1) & highest;
+        follows += ((found >> 7) * ones) >> 56;
+    }
+    for (; i < text.size; i++)
+        follows += (text.data[i] & 0xC0) == 0x80;
+    return text.size - follows;
 }

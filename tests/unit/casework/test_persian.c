@@ -164,4 +164,5 @@ Test(characters, length_counts_characters)
     cr_assert_eq(characters_count(bytes_of_string("سامد ۱۱۱")), 8);
     cr_assert_eq(characters_count(bytes_of_string("")), 0);
     cr_assert_eq(characters_count(bytes_of_string("😀a")), 2);
+    cr_assert_eq(characters_count(bytes_of_string("می‌خواهم a😀 تهران، کوچهٔ ۱۲")), 27);
 }

@@ -1,6 +1,7 @@
 #include "proto/base/utf8.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 Test(utf8, every_code_point_in_its_one_form_is_taken)
 {
@@ -38,4 +39,39 @@ Test(utf8, overlong_surrogate_truncated_and_impossible_forms_are_refused)
     }
     cr_assert(utf8_is_valid(BYTES_NONE));
     cr_assert(utf8_is_valid(bytes_of_string("سلام ۱۱۱")));
+}
+
+/* Character by character, as a text is taken. */
+static bool is_valid_slowly(struct bytes text)
+{
+    uint32_t code_point;
+    while (text.size > 0)
+        if (!utf8_take(&text, &code_point))
+            return false;
+    return true;
+}
+
+/* Every two bytes at every place among Persian letters and among ASCII, and every three bytes that
+ * matter: runs are judged eight bytes at a time. */
+Test(utf8, a_text_is_valid_just_when_all_of_its_characters_are)
+{
+    static const char *const around[] = { "سلام دنیای ما", "plain ascii text here" };
+    static const uint8_t third[] = { 0x20, 0x7f, 0x80, 0xbf, 0xc0, 0xc2, 0xdb, 0xe2, 0xf0, 0xff };
+    int valid = 0;
+    for (size_t text = 0; text < 2; text++)
+        for (size_t place = 0; place < 12; place++)
+            for (unsigned pair = 0; pair < 0x10000; pair++) {
+                uint8_t bytes[32] = { 0 };
+                size_t size = strlen(around[text]);
+                memcpy(bytes, around[text], size);
+                bytes[place] = (uint8_t)(pair >> 8);
+                bytes[place + 1] = (uint8_t)pair;
+                bytes[place + 2] = third[pair % sizeof third];
+                struct bytes whole = bytes_of(bytes, size);
+                bool wanted = is_valid_slowly(whole);
+                valid += wanted;
+                cr_assert_eq(utf8_is_valid(whole), wanted, "text %zu, place %zu, pair %04x", text,
+                             place, pair);
+            }
+    cr_assert_gt(valid, 10000); /* not all are refused */
 }
