@@ -67,8 +67,10 @@ enum phone_fault phone_normalise(char out[PHONE_SIZE_MAX + 1], struct bytes type
         return PHONE_FOREIGN;
     }
     enum phone_fault fault = national_fault(national);
-    if (fault == PHONE_VALID)
-        snprintf(out, PHONE_SIZE_MAX + 1, "+98%.10s", national);
+    if (fault == PHONE_VALID) {
+        memcpy(out, "+98", 3);
+        memcpy(out + 3, national, NATIONAL_DIGITS + 1);
+    }
     return fault;
 }
 
