@@ -460,9 +460,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         if (exchange->refusal == 405)
             say_allowed(exchange, url);
         allow(server, connection, HEADER_MS + (int64_t)HTTP_BODY_SIZE_MAX / BODY_BYTES_PER_MS);
-        /* A refused upload is answered at once: the body is not wanted. */
+        /* A refused body that is small is read, so that the client reads the answer; a large one is
+         * not waited for. */
+        const char *length = http_header(exchange, "Content-Length");
         if (exchange->refusal != 0 && *upload_size == 0 &&
-            !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length")) {
+            (!length || strtoull(length, NULL, 10) > HTTP_BODY_SIZE_MAX)) {
             answer_refusal(exchange, exchange->refusal);
             return send_answer(exchange);
         }
