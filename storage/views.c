@@ -172,6 +172,12 @@ void views_note_damage(struct views *views, const char *node, uint32_t generatio
     pthread_mutex_unlock(&views->mutex);
 }
 
+void views_withhold(struct views *views, bool withhold)
+{
+    if ((atomic_load(&views->withheld) & 1) != withhold)
+        atomic_fetch_add(&views->withheld, 1);
+}
+
 /* ---- positions -------------------------------------------------------------------------------- */
 
 static enum err row_of(struct views *views, const char *node, struct views_row *row)

@@ -83,6 +83,7 @@ struct views_reader {
 };
 /* The view of one node: the own one merges the memory table, others are as applied. An unknown node
  * has an empty view. */
+/* ERR_BUSY: the own view is withheld. */
 enum err views_reader_begin(struct views *views, const char *node, struct views_reader *reader);
 void views_reader_end(struct views_reader *reader);
 /* The applied positions of a node, in fold order. ERR_TOO_LARGE when there are more than `max`:
@@ -128,6 +129,11 @@ enum err views_fold_aside(struct views *views, struct log_store *logs, const cha
 /* Empties a node's view at once; the next views_fold begins anew and deletes the old content in
  * bounded steps. The own node's memory table is forgotten with it: only while no writer is open. */
 enum err views_forget(struct views *views, const char *node);
+
+/* Keeps readers from the own view while it is not whole: from before the memory table is forgotten, or
+ * the view, until it is folded to the end again. What is missing in between must not be answered with
+ * «not found». The views thread. */
+void views_withhold(struct views *views, bool withhold);
 
 /* ---- proof ---- */
 /* A digest over a node's current entries in key order, with their number: what a rebuild must give

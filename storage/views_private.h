@@ -28,6 +28,7 @@ struct views {
 
     struct views_reader decider;
     bool decider_is_open;
+    atomic_uint withheld; /* odd while the own view is not whole; counts on at each change */
     atomic_bool map_is_wanted; /* the decider lets go of its snapshot: growth waits for all of them */
 
     /* the views thread's */

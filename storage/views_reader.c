@@ -263,7 +263,15 @@ static enum err reader_begin(struct views *views, const char *node, struct memor
 enum err views_reader_begin(struct views *views, const char *node, struct views_reader *reader)
 {
     bool own = strcmp(node, views->node) == 0;
-    return reader_begin(views, node, own ? views->memory : NULL, 0, reader);
+    for (;;) {
+        unsigned before = atomic_load(&views->withheld);
+        if (own && (before & 1))
+            return ERR_BUSY;
+        enum err err = reader_begin(views, node, own ? views->memory : NULL, 0, reader);
+        if (err != OK || !own || atomic_load(&views->withheld) == before)
+            return err;
+        views_reader_end(reader); /* table and snapshot may be of before and after */
+    }
 }
 
 enum err views_reader_begin_applied(struct views *views, const char *node,

@@ -81,6 +81,8 @@ static enum err views_step_flush(struct engine *engine, const struct log_head *h
  * rebuild meets again is in the log. */
 static enum err views_fold_to_end(struct engine *engine, const char *node, bool forget)
 {
+    if (forget && strcmp(node, engine->node) == 0)
+        views_withhold(engine->views, true);
     enum err err = forget ? views_forget(engine->views, node) : OK;
     if (err == OK)
         while ((err = views_step_fold(engine, node)) == OK)
@@ -95,8 +97,14 @@ static enum err views_fold_to_end(struct engine *engine, const char *node, bool 
 static enum err views_do_own(struct engine *engine, enum own_task task, bool forget)
 {
     /* What was never durable must not stay in sight. */
+    if (task == OWN_REFOLD)
+        views_withhold(engine->views, true);
     enum err err = task == OWN_REFOLD ? memory_clear(views_memory(engine->views)) : OK;
-    return err == OK ? views_fold_to_end(engine, engine->node, forget) : err;
+    if (err == OK)
+        err = views_fold_to_end(engine, engine->node, forget);
+    if (err == OK)
+        views_withhold(engine->views, false);
+    return err;
 }
 
 /* One bounded step of a followed node: OK when more is left, ERR_END when nothing is. */

@@ -181,12 +181,14 @@ static void read_key(struct read_wait *wait, unsigned key)
     uint8_t name[4];
     put_u32(name, key);
     pthread_rwlock_rdlock(&engine_gate);
-    if (views_reader_begin(engine_views(engine), "ardabil", &reader) != OK) {
-        complain("no reader", key);
+    enum err err = views_reader_begin(engine_views(engine), "ardabil", &reader);
+    if (err != OK) {
+        if (err != ERR_BUSY) /* withheld while a failed group is recovered from */
+            complain("no reader", key);
         pthread_rwlock_unlock(&engine_gate);
         return;
     }
-    enum err err = view_get(&reader.view, BYTES_OF_ARRAY(name), &value);
+    err = view_get(&reader.view, BYTES_OF_ARRAY(name), &value);
     wait->wait = (struct durable_wait){ .group = reader.group, .done = read_done };
     views_reader_end(&reader);
     if (err == OK) {

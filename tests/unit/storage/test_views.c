@@ -858,6 +858,18 @@ Test(views, a_damaged_row_or_position_makes_the_view_anew)
     expect_applied("A100 B40 ");
 }
 
+Test(views, a_withheld_view_is_not_read_and_others_are)
+{
+    struct views_reader reader;
+    views_withhold(fixture.views, true);
+    cr_assert_eq(views_reader_begin(fixture.views, "ardabil", &reader), ERR_BUSY);
+    cr_assert_eq(views_reader_begin(fixture.views, "hormozgan", &reader), OK);
+    views_reader_end(&reader);
+    views_withhold(fixture.views, false);
+    cr_assert_eq(views_reader_begin(fixture.views, "ardabil", &reader), OK);
+    views_reader_end(&reader);
+}
+
 /* An empty view would be served as if nothing had ever been registered. */
 Test(views, a_damaged_row_is_not_read_as_an_empty_view)
 {
