@@ -60,9 +60,9 @@ DO $$ BEGIN
         PERFORM pg_sleep(0.01);
     END LOOP;
 END $$;
-SELECT extract(epoch FROM clock_timestamp() - backend_start) FROM pg_stat_replication
-WHERE flush_lsn >= '{end}'
+SELECT extract(epoch FROM clock_timestamp() - '{begin}'::timestamptz)
 """
+LINKS = "SELECT count(*) FROM pg_stat_replication"
 
 
 def folder_of_programs():
@@ -183,14 +183,16 @@ def catch_up(folder, count, batch):
                        f"port={publisher.port} user=bench dbname=postgres' PUBLICATION records "
                        "WITH (copy_data = false, create_slot = true);")
         subscriber.sql("ALTER SUBSCRIPTION records DISABLE;")
-        wait_until(lambda: publisher.sql("SELECT count(*) FROM pg_stat_replication") == "0",
+        wait_until(lambda: publisher.sql(LINKS) == "0",
                    "the subscription pauses", 30)
         fill(publisher, count, batch)
         end = publisher.sql("SELECT pg_current_wal_flush_lsn()")
         subscriber.sql("ALTER SUBSCRIPTION records ENABLE;")
         # Link up to the publisher's word that the subscriber has flushed it: its receipt. The five
         # seconds that a subscription waits before it connects again are not counted.
-        seconds = float(publisher.sql(CAUGHT_UP.format(end=end)))
+        wait_until(lambda: publisher.sql(LINKS) == "1", "the subscriber connects", 60)
+        begin = publisher.sql("SELECT backend_start FROM pg_stat_replication")
+        seconds = float(publisher.sql(CAUGHT_UP.format(end=end, begin=begin)))
         held = int(subscriber.sql("SELECT count(*) FROM record"))
         if held != count:
             raise RuntimeError(f"the subscriber holds {held} rows of {count}")
