@@ -36,7 +36,8 @@ void cli_help(void)
 
 void cli_help_command(const struct cli_command *command)
 {
-    printf("usage: samadctl %s %s\n\n%s.\n", command->name, command->arguments, command->summary);
+    printf("usage: samadctl %s%s%s\n\n%s.\n", command->name, *command->arguments ? " " : "",
+           command->arguments, command->summary);
     if (command->details)
         printf("%s\n", command->details);
     puts("");
