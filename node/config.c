@@ -237,7 +237,7 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
                         CFG_STR("tls_key", NULL, CFGF_NONE),
                         CFG_INT("connections_max", 1024, CFGF_NONE), CFG_END() };
     cfg_opt_t replication[] = { CFG_STR("listen", NULL, CFGF_NONE),
-                                CFG_INT("catch_ups_max", 8, CFGF_NONE), CFG_END() };
+                                CFG_INT("catch_ups_max", 32, CFGF_NONE), CFG_END() };
     cfg_opt_t storage[] = { CFG_INT("map_mib", 4096, CFGF_NONE),
                             CFG_INT("reserve_mib", 64, CFGF_NONE),
                             CFG_INT("memory_mib", 64, CFGF_NONE),

@@ -103,6 +103,10 @@ bool store_needs_growth(struct store *store, size_t size);
 /* Doubles the map. Called by the writing thread between its transactions; keeps new readers out
  * and waits for open ones by itself. */
 enum err store_grow(struct store *store);
+/* Gives the pages of the map that this process has touched back to the page cache, where they stay:
+ * resident memory then shows what the process needs, and not how much it has read since it began.
+ * What is read again costs a minor fault. About once a second, any thread. */
+void store_trim(struct store *store);
 /* Frees reader slots of dead processes; at start and regularly. */
 void store_check_readers(struct store *store);
 /* A compacted copy to `path` (a folder that must be empty); for backup and golden data. */

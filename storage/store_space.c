@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 
 #define EXTEND_STEP_SIZE     ((uint64_t)8 << 20)
 #define EXTEND_STEP_SIZE_MIN ((uint64_t)64 << 10)
@@ -106,4 +109,26 @@ enum err store_space_update(struct store *store, struct store_space *out)
         .reserve_reached = atomic_load(&store->reserve_reached),
     };
     return OK;
+}
+
+/* ---- resident memory ------------------------------------------------------------------------- */
+
+/* LMDB does not tell where its map lies: the kernel does, by the file's device and inode. */
+void store_trim(struct store *store)
+{
+    struct stat data;
+    char line[512];
+    FILE *maps = fstat(store->file, &data) == 0 ? fopen("/proc/self/maps", "re") : NULL;
+    if (maps == NULL)
+        return;
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long begin, end, inode;
+        unsigned major_number, minor_number;
+        if (sscanf(line, "%lx-%lx %*4s %*x %x:%x %lu", &begin, &end, &major_number, &minor_number,
+                   &inode) == 5 &&
+            inode == data.st_ino && major_number == major(data.st_dev) &&
+            minor_number == minor(data.st_dev))
+            madvise((void *)begin, end - begin, MADV_DONTNEED); /* shared, never written: no loss */
+    }
+    fclose(maps);
 }

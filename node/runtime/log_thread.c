@@ -160,6 +160,7 @@ static void log_tick(struct engine *engine, unsigned tick)
         engine_fail(engine, ERR_IO, store_failure(store));
         return;
     }
+    store_trim(store);
     if (tick % LOG_READER_CHECK_TICKS == 0)
         store_check_readers(store);
     engine_lock(engine);

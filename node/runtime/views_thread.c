@@ -151,6 +151,7 @@ static void views_tick(struct engine *engine)
         engine_fail(engine, ERR_IO, store_failure(store));
         return;
     }
+    store_trim(store);
     engine_lock(engine);
     if (err == OK)
         engine->views_space = space;

@@ -15,7 +15,7 @@ static void options_fill(struct core_options *options)
     options->checkpoint_step = or_default(options->checkpoint_step, 1024);
     options->batch_size_max = or_default(options->batch_size_max, 1024 * 1024);
     options->catchup_threshold = or_default(options->catchup_threshold, 4096);
-    options->catchup_quantum = or_default(options->catchup_quantum, 262144);
+    options->catchup_quantum = or_default(options->catchup_quantum, 16384);
     options->catchup_links_max = or_default(options->catchup_links_max, 32);
     options->link_max = or_default(options->link_max, 256);
     options->log_max = or_default(options->log_max, 1 << 20);

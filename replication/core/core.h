@@ -37,7 +37,7 @@ struct core_options {
     uint64_t checkpoint_step;   /* records between shown checkpoints; 1,024 */
     uint64_t batch_size_max;    /* bytes asked of the shell in one SEND_RECORDS; 1 MiB */
     uint64_t catchup_threshold; /* records behind, above which a link needs admission; 4,096 */
-    uint64_t catchup_quantum;   /* records after which an admitted link gives way; 262,144 */
+    uint64_t catchup_quantum;   /* records after which an admitted link gives way; 16,384 */
     size_t catchup_links_max;   /* links admitted at once; 32 */
     size_t link_max;            /* 256 */
     size_t log_max;             /* 1,048,576 */
