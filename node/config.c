@@ -240,7 +240,7 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
                                 CFG_INT("catch_ups_max", 32, CFGF_NONE), CFG_END() };
     cfg_opt_t storage[] = { CFG_INT("map_mib", 4096, CFGF_NONE),
                             CFG_INT("reserve_mib", 64, CFGF_NONE),
-                            CFG_INT("memory_mib", 64, CFGF_NONE),
+                            CFG_INT("memory_mib", 128, CFGF_NONE),
                             CFG_INT("queue_max", 4096, CFGF_NONE),
                             CFG_INT("group_max", 256, CFGF_NONE),
                             CFG_INT("verify_mib_per_s", 4, CFGF_NONE), CFG_END() };

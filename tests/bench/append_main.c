@@ -541,7 +541,7 @@ int main(int argc, char **argv)
                                  .size_count = 1,
                                  .callers = 64,
                                  .drivers = 1,
-                                 .memory_size = 64 << 20,
+                                 .memory_size = 128 << 20,
                                  .dir = "/tmp" };
     if (!read_arguments(&settings, argc, argv)) {
         fprintf(stderr, "append [--count N | --sizes N,N...] [--callers 64] [--drivers 1] "

@@ -22,7 +22,7 @@ CONNECTIONS = 64
 FANIN_PROVINCES = 31
 FANIN_ADMITTED = 32  # all at once: the example configuration admits 8
 DURABLE = "log commit synced before the answer"
-STORAGE = "map_mib = 8192  reserve_mib = 64  memory_mib = 64"
+STORAGE = "map_mib = 8192  reserve_mib = 64  memory_mib = 128"
 
 
 def program(name):
