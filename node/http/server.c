@@ -611,7 +611,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         address_is_loopback(options->listen) ? 0 : (options->connections_max + 3) / 4,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 4 * HTTP_HEADER_SIZE_MAX,
+        (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {
         err = ERR_IO;
