@@ -612,7 +612,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         address_is_loopback(options->listen) ? 0 : (options->connections_max + 3) / 4,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_THREAD_POOL_SIZE, 3u, MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {
         err = ERR_IO;
         problem_add(problem, options->listen,
