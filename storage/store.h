@@ -92,6 +92,10 @@ struct store_space {
     uint64_t available_size; /* free pages + extension + what the file system has left */
     bool reserve_reached;    /* new intake is to be refused: only the reserve is left */
 };
+/* True when a transaction has used an eighth of the reserve or more since the file was extended: asked
+ * after each, because the reserve is for receipts and replication, not for the intake of a second.
+ * No system call. False once reserve_reached is set: then a look once a second is enough. */
+bool store_touches_reserve(struct store *store);
 /* Asks the file system; call it about once a second, not for each commit. ERR_IO when the store is
  * poisoned: a reading transaction may have met the error. */
 enum err store_space_update(struct store *store, struct store_space *out);

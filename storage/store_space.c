@@ -77,11 +77,17 @@ static uint64_t store_ahead(struct store *store)
     return file > used ? file - used : 0;
 }
 
+bool store_touches_reserve(struct store *store)
+{
+    uint64_t reserve = store->reserve_size;
+    return reserve > 0 && !atomic_load(&store->reserve_reached) &&
+           store_ahead(store) < reserve - reserve / 8;
+}
+
 enum err store_extend(struct store *store)
 {
     uint64_t reserve = store->reserve_size;
-    bool reached = atomic_load(&store->reserve_reached);
-    if (reserve == 0 || (!reached && store_ahead(store) >= reserve - reserve / 8))
+    if (reserve == 0 || (!atomic_load(&store->reserve_reached) && !store_touches_reserve(store)))
         return OK;
     enum err err = store_file_extend(store, store_used_size(store) + reserve);
     store_judge_reserve(store, store_ahead(store), disk_free_size(store));

@@ -29,6 +29,7 @@ struct decider {
     uint32_t flags;            /* of the next incarnation */
     bool refold;               /* the memory table holds what never became durable */
     bool forget;               /* the views are damaged: fold them from the beginning */
+    enum err told;             /* what the log last said of a failure: not once for each try */
 };
 
 enum decider_state { DECIDER_OPENING, DECIDER_RUNNING, DECIDER_SETTLING, DECIDER_FAILING,
@@ -145,7 +146,7 @@ enum decided { DECIDED_ALL, DECIDED_ENOUGH, DECIDED_MEMORY_FULL, DECIDED_CLOCK_B
                DECIDED_BROKEN };
 
 /* Decides what was taken off the queue, as far as the group and the memory table have room. */
-static enum decided decider_decide_taken(struct decider *decider)
+static enum decided decider_decide_taken(struct decider *decider, bool intake_refused)
 {
     size_t group_max = decider->engine->options.group_max;
     struct command *command;
@@ -155,6 +156,10 @@ static enum decided decider_decide_taken(struct decider *decider)
             (pending >= group_max / 2 && decider_log_is_free(decider)))
             return DECIDED_ENOUGH;
         command_list_pop(&decider->taken);
+        if (command->intake && intake_refused) { /* queued before the reserve was reached */
+            command->done(command, ERR_FULL);
+            continue;
+        }
         enum err err = decider_decide(decider, command);
         if (err == OK)
             continue;
@@ -180,6 +185,7 @@ static void decider_refuse_queue(struct decider *decider, enum err err)
 /* What the loop has to react to, read under one lock. */
 struct decider_news {
     bool failed, group_failed, reopen, stopping, queue_left, receipt_new, flush_waits;
+    bool intake_refused;
     enum err flush_err; /* of the flush that waits: it is tried again */
     struct record_receipt receipt;
 };
@@ -196,6 +202,7 @@ static struct decider_news decider_look(struct decider *decider)
         .receipt_new = engine->receipt_new,
         .flush_waits = engine->flush_wanted,
         .flush_err = engine->flush_wanted ? engine->flush_err : OK,
+        .intake_refused = engine_intake_is_refused(engine),
     };
     if (news.receipt_new)
         news.receipt = engine->receipt;
@@ -240,7 +247,7 @@ static enum decider_state decider_serve(struct decider *decider)
         if (news.receipt_new)
             writer_receipt(decider->writer, &news.receipt);
 
-        enum decided decided = decider_decide_taken(decider);
+        enum decided decided = decider_decide_taken(decider, news.intake_refused);
         if (decided == DECIDED_BROKEN)
             return DECIDER_FAILING;
         bool gathered = writer_pending(decider->writer) > 0;
@@ -341,7 +348,8 @@ static enum decider_state decider_fail_groups(struct decider *decider)
         engine_fail(engine, err, store_failure(views_environment(engine->views)));
         return DECIDER_ENDED;
     }
-    log_event(LOG_EVENT_ERROR, "group.failed", "error", err_name(err), NULL);
+    if (decider->told != err)
+        log_event(LOG_EVENT_ERROR, "group.failed", "error", err_name(err), NULL);
 
     engine_lock(engine);
     uint64_t first = engine->durable_group + 1;
@@ -463,6 +471,7 @@ static enum decider_state decider_open(struct decider *decider)
         log_event(LOG_EVENT_INFO, "incarnation.opened", "log", origin, "flags",
                   log_number(decider->flags), NULL);
         decider->flags = 0;
+        decider->told = OK;
         decider_opened(decider, OK);
         return DECIDER_RUNNING;
     }
@@ -473,7 +482,9 @@ static enum decider_state decider_open(struct decider *decider)
         engine_fail(engine, err, "opening an incarnation");
         return DECIDER_ENDED;
     }
-    log_event(LOG_EVENT_ERROR, "incarnation.not_opened", "error", err_name(err), NULL);
+    if (decider->told != err)
+        log_event(LOG_EVENT_ERROR, "incarnation.not_opened", "error", err_name(err), NULL);
+    decider->told = err;
     decider_refuse_queue(decider, err);
     if (decider->writer != NULL) /* its first group failed */
         return decider_wait_tick(engine) ? DECIDER_FAILING : DECIDER_ENDED;

@@ -264,8 +264,7 @@ struct views *engine_views(struct engine *engine)
     return engine->views;
 }
 
-/* (L) */
-static bool engine_intake_is_refused(const struct engine *engine)
+bool engine_intake_is_refused(const struct engine *engine)
 {
     return engine->log_space.reserve_reached || engine->views_space.reserve_reached;
 }

@@ -133,6 +133,9 @@ int64_t engine_monotonic_ms(void);
 int64_t engine_wall_ms(void);
 void engine_wait_until(struct engine *engine, pthread_cond_t *wake, int64_t deadline_ms);
 
+/* Only the reserve is left on one of the disks (design D10). (L) */
+bool engine_intake_is_refused(const struct engine *engine);
+
 void *decider_main(void *engine);
 void *log_thread_main(void *engine);
 void *views_thread_main(void *engine);

@@ -137,6 +137,27 @@ static void log_release_flight(struct engine *engine, struct flight *flight, enu
     engine_unlock(engine);
 }
 
+/* Keeps the file extended ahead of use and judges the reserve. */
+static void log_keep_reserve(struct engine *engine)
+{
+    struct store *store = log_store_environment(engine->logs);
+    struct store_space space = { 0 };
+    enum err extended = store_extend(store);
+    enum err err = store_space_update(store, &space);
+    if (extended == ERR_IO || err == ERR_IO) {
+        engine_fail(engine, ERR_IO, store_failure(store));
+        return;
+    }
+    engine_lock(engine);
+    bool was_refused = engine->log_space.reserve_reached;
+    if (err == OK)
+        engine->log_space = space;
+    engine_unlock(engine);
+    if (err == OK && was_refused != space.reserve_reached)
+        log_event(LOG_EVENT_WARNING, space.reserve_reached ? "disk.reserve_reached" : "disk.healed",
+                  "available", log_number((int64_t)space.available_size), NULL);
+}
+
 static void log_do(struct engine *engine, struct log_work *work)
 {
     enum err err = log_transact(engine, work);
@@ -148,29 +169,18 @@ static void log_do(struct engine *engine, struct log_work *work)
         log_release_flight(engine, work->flight, err);
     for (size_t i = 0; i < work->job_count; i++)
         work->jobs[i]->done(work->jobs[i], err != OK ? err : work->job_errs[i]);
+    /* Not left to the tick: a second of intake could use up a reserve that is not its own. */
+    if (store_touches_reserve(log_store_environment(engine->logs)))
+        log_keep_reserve(engine);
 }
 
 static void log_tick(struct engine *engine, unsigned tick)
 {
     struct store *store = log_store_environment(engine->logs);
-    struct store_space space = { 0 };
-    enum err extended = store_extend(store);
-    enum err err = store_space_update(store, &space);
-    if (extended == ERR_IO || err == ERR_IO) {
-        engine_fail(engine, ERR_IO, store_failure(store));
-        return;
-    }
+    log_keep_reserve(engine);
     store_trim(store);
     if (tick % LOG_READER_CHECK_TICKS == 0)
         store_check_readers(store);
-    engine_lock(engine);
-    bool was_refused = engine->log_space.reserve_reached;
-    if (err == OK)
-        engine->log_space = space;
-    engine_unlock(engine);
-    if (err == OK && was_refused != space.reserve_reached)
-        log_event(LOG_EVENT_WARNING, space.reserve_reached ? "disk.reserve_reached" : "disk.healed",
-                  "available", log_number((int64_t)space.available_size), NULL);
 }
 
 void *log_thread_main(void *argument)

@@ -141,7 +141,8 @@ static void views_mend(struct engine *engine)
     }
 }
 
-static void views_tick(struct engine *engine)
+/* Keeps the file extended ahead of use and judges the reserve. */
+static void views_keep_reserve(struct engine *engine)
 {
     struct store *store = views_environment(engine->views);
     struct store_space space;
@@ -151,11 +152,16 @@ static void views_tick(struct engine *engine)
         engine_fail(engine, ERR_IO, store_failure(store));
         return;
     }
-    store_trim(store);
     engine_lock(engine);
     if (err == OK)
         engine->views_space = space;
     engine_unlock(engine);
+}
+
+static void views_tick(struct engine *engine)
+{
+    views_keep_reserve(engine);
+    store_trim(views_environment(engine->views));
     views_mend(engine);
 }
 
@@ -173,6 +179,8 @@ static bool views_flush_one(struct engine *engine)
     uint64_t group = engine->flush_group;
     engine_unlock(engine);
     enum err err = views_step_flush(engine, &head);
+    if (store_touches_reserve(views_environment(engine->views)))
+        views_keep_reserve(engine);
     if (err == ERR_IO || err == ERR_CORRUPT)
         engine_fail(engine, err, store_failure(views_environment(engine->views)));
     else if (err != OK)
