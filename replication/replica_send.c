@@ -50,7 +50,7 @@ enum err replica_send_checkpoint(struct replica *replica,
         struct merkle_source tree = log_merkle_source(&source);
         out->type = MESSAGE_CHECKPOINT;
         out->checkpoint.from = effect->from;
-        err = merkle_prove_consistency(&tree, effect->from, *size, &out->checkpoint.proof);
+        err = merkle_prove_continuation(&tree, effect->from, *size, &out->checkpoint.proof);
     }
     store_abort(&txn);
     if (err == OK) {

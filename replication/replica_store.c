@@ -80,10 +80,13 @@ enum err replica_store_checkpoint(struct replica_intake *intake, struct store_tx
         err = steps_back ? root_at(replica, txn, number, intake->from, &root)
                          : pending_root(replica, txn, number, &state, intake->from, &root);
         if (err == OK)
-            err = merkle_verify_consistency(intake->from, &root, intake->checkpoint.size,
-                                            &intake->checkpoint.root, &intake->proof);
-        /* The author signed a history that does not go on from the one held here. */
-        if (err == ERR_PROOF && !intake->branch) {
+            err = merkle_judge_consistency(intake->from, &root, intake->checkpoint.size,
+                                           &intake->checkpoint.root, &intake->proof);
+        if (err == ERR_FORK && intake->branch)
+            return ERR_PROOF; /* a third history */
+        /* The author signed a history that does not go on from the one held here. A proof that
+         * merely fails says nothing of the author: whoever shows it may have made it up (R9). */
+        if (err == ERR_FORK) {
             err = replica_freeze(replica, txn, number, intake->peer, BYTES_NONE, intake->note,
                                  result);
             return err == OK ? ERR_FORK : err;

@@ -182,6 +182,25 @@ enum err merkle_prove_consistency(const struct merkle_source *source, uint64_t f
     return prove_path(source, level, node, to, proof);
 }
 
+static bool is_power_of_two(uint64_t number)
+{
+    return number != 0 && (number & (number - 1)) == 0;
+}
+
+enum err merkle_prove_continuation(const struct merkle_source *source, uint64_t from, uint64_t to,
+                                   struct merkle_proof *proof)
+{
+    struct hash root;
+    enum err err = merkle_prove_consistency(source, from, to, proof);
+    if (err != OK || from == to || !is_power_of_two(from))
+        return err;
+    err = merkle_root(source, from, &root);
+    memmove(proof->hashes + 1, proof->hashes, proof->count * sizeof proof->hashes[0]);
+    proof->hashes[0] = root;
+    proof->count++;
+    return err;
+}
+
 /* ---- verifying ------------------------------------------------------------------------------ */
 
 /* Where verification stands: the path's subtree and the level's rightmost one, as indexes. */
@@ -262,36 +281,60 @@ static enum err verify_trivial_consistency(uint64_t from, const struct hash *fro
     return ok ? OK : ERR_PROOF;
 }
 
+/* Both roots that a proof leads to from the smaller tree's last perfect subtree; false when it has
+ * not the length that the sizes demand. */
+static bool walk_consistency(uint64_t from, uint64_t to, const struct hash *start,
+                             const struct hash *siblings, size_t count, struct hash *old,
+                             struct hash *new)
+{
+    unsigned level = (unsigned)__builtin_ctzll(from);
+    struct walk walk = { (from - 1) >> level, (to - 1) >> level };
+    *old = *new = *start;
+    for (size_t i = 0; i < count; i++) {
+        if (walk.last == 0)
+            return false;
+        if (walk_sibling_is_left(&walk)) {
+            merkle_node_hash(old, &siblings[i], old);
+            merkle_node_hash(new, &siblings[i], new);
+        } else {
+            merkle_node_hash(new, new, &siblings[i]);
+        }
+        walk_up(&walk);
+    }
+    return walk.last == 0;
+}
+
 enum err merkle_verify_consistency(uint64_t from, const struct hash *from_root, uint64_t to,
                                    const struct hash *to_root, const struct merkle_proof *proof)
 {
+    struct hash old, new;
     if (from > to || proof->count > MERKLE_PROOF_MAX)
         return ERR_PROOF;
     if (from == 0 || from == to)
         return verify_trivial_consistency(from, from_root, to, to_root, proof);
+    bool ok;
+    if (is_power_of_two(from)) /* a perfect smaller tree is the first subtree itself */
+        ok = walk_consistency(from, to, from_root, proof->hashes, proof->count, &old, &new);
+    else
+        ok = proof->count > 0 && walk_consistency(from, to, &proof->hashes[0], proof->hashes + 1,
+                                                  proof->count - 1, &old, &new);
+    return ok && hash_equal(&old, from_root) && hash_equal(&new, to_root) ? OK : ERR_PROOF;
+}
 
-    unsigned level = (unsigned)__builtin_ctzll(from);
-    struct walk walk = { (from - 1) >> level, (to - 1) >> level };
-    size_t used = 0;
-    struct hash old = *from_root; /* a perfect smaller tree is the first subtree itself */
-    if (walk.node != 0) {
-        if (proof->count == 0)
-            return ERR_PROOF;
-        old = proof->hashes[used++];
-    }
-    struct hash new = old;
-    for (; used < proof->count; used++) {
-        if (walk.last == 0)
-            return ERR_PROOF;
-        const struct hash *sibling = &proof->hashes[used];
-        if (walk_sibling_is_left(&walk)) {
-            merkle_node_hash(&old, sibling, &old);
-            merkle_node_hash(&new, sibling, &new);
-        } else {
-            merkle_node_hash(&new, &new, sibling);
-        }
-        walk_up(&walk);
-    }
-    bool ok = walk.last == 0 && hash_equal(&old, from_root) && hash_equal(&new, to_root);
-    return ok ? OK : ERR_PROOF;
+enum err merkle_judge_consistency(uint64_t from, const struct hash *from_root, uint64_t to,
+                                  const struct hash *to_root, const struct merkle_proof *proof)
+{
+    struct hash old, new;
+    if (merkle_verify_consistency(from, from_root, to, to_root, proof) == OK)
+        return OK;
+    if (from == 0 || from > to || proof->count > MERKLE_PROOF_MAX)
+        return ERR_PROOF;
+    if (from == to)
+        return hash_equal(from_root, to_root) ? ERR_PROOF : ERR_FORK;
+    if (proof->count == 0 ||
+        !walk_consistency(from, to, &proof->hashes[0], proof->hashes + 1, proof->count - 1, &old,
+                          &new) ||
+        !hash_equal(&new, to_root))
+        return ERR_PROOF;
+    return hash_equal(&old, from_root) ? OK : ERR_FORK;
 }

@@ -73,6 +73,15 @@ enum err merkle_verify_inclusion(const struct hash *leaf, uint64_t index, uint64
                                  const struct merkle_proof *proof, const struct hash *root);
 enum err merkle_verify_consistency(uint64_t from, const struct hash *from_root, uint64_t to,
                                    const struct hash *to_root, const struct merkle_proof *proof);
+/* What a consistency proof that someone shows is worth: OK when it verifies. ERR_FORK when it proves
+ * the opposite: it leads to to_root, and so fixes the root of that tree's first `from` leaves, which
+ * is another than from_root. ERR_PROOF when it proves nothing. For a `from` that is a power of two
+ * PROOF(from, D[to]) does not contain that root; it may then stand before it. */
+enum err merkle_judge_consistency(uint64_t from, const struct hash *from_root, uint64_t to,
+                                  const struct hash *to_root, const struct merkle_proof *proof);
+/* merkle_prove_consistency(), with the root before it where `from` is a power of two below `to`. */
+enum err merkle_prove_continuation(const struct merkle_source *source, uint64_t from, uint64_t to,
+                                   struct merkle_proof *proof);
 /* `block` is the root of the block's leaves, as merkle_block_root() gives it. */
 enum err merkle_verify_block(const struct hash *block, uint64_t first, uint64_t size,
                              const struct merkle_proof *proof, const struct hash *root);

@@ -68,10 +68,11 @@ struct effect_send_log { /* SEND_RECEIPT, SEND_FORK */
  *   from is the size held, and the note is smaller than the pending one (nobody reaches that any
  *   more: the author lost the end of its log)    the proof must hold from the root of what is held
  *   anything else               ERR_STALE
- * When it holds, the note's size and root become pending, durably; when it fails, ERR_FORK. Every
- * note ever accepted is kept, and compared with the tree when the log reaches its size: another
- * root there is ERR_FORK too. `branch`: of a frozen log, the other branch, with its own cursor;
- * there a failure is ERR_PROOF. */
+ * When it holds, the note's size and root become pending, durably; when it shows that the author has
+ * signed another history (merkle_judge_consistency()), ERR_FORK; when it merely fails, ERR_PROOF.
+ * Every note ever accepted is kept, and compared with the tree when the log reaches its size:
+ * another root there is ERR_FORK too. `branch`: of a frozen log, the other branch, with its own
+ * cursor; there a third history is ERR_PROOF. */
 struct effect_store_checkpoint {
     uint64_t link;
     const char *node; /* the peer at its other end; lives as long as the core */

@@ -49,12 +49,35 @@ void core_fetch_stop(struct core *core, struct log *log)
     core_fetch_look(core, log);
 }
 
+static uint64_t retry_later(struct core *core)
+{
+    uint64_t at_ms = core->now_ms + core->options.refused_delay_ms;
+    if (at_ms < core->retry_at_ms)
+        core->retry_at_ms = at_ms;
+    return at_ms;
+}
+
 void core_fetch_pause(struct core *core, struct log *log)
 {
     core_fetch_stop(core, log);
-    log->retry_at_ms = core->now_ms + core->options.refused_delay_ms;
-    if (log->retry_at_ms < core->retry_at_ms)
-        core->retry_at_ms = log->retry_at_ms;
+    log->retry_at_ms = retry_later(core);
+}
+
+void core_fetch_distrust(struct core *core, struct log *log)
+{
+    if (log->source)
+        core_flow_find(log->source, log)->retry_at_ms = retry_later(core);
+    core_fetch_stop(core, log);
+}
+
+static void resume(struct core *core, struct log *log, uint64_t *retry_at_ms)
+{
+    if (*retry_at_ms <= core->now_ms) {
+        *retry_at_ms = UINT64_MAX;
+        core_fetch_look(core, log);
+    } else if (*retry_at_ms < core->retry_at_ms) {
+        core->retry_at_ms = *retry_at_ms;
+    }
 }
 
 void core_fetch_resume_due(struct core *core)
@@ -62,14 +85,12 @@ void core_fetch_resume_due(struct core *core)
     if (core->now_ms < core->retry_at_ms)
         return;
     core->retry_at_ms = UINT64_MAX;
-    for (size_t i = 0; i < core->log_count; i++) {
-        struct log *log = core->logs[i];
-        if (log->retry_at_ms <= core->now_ms) {
-            log->retry_at_ms = UINT64_MAX;
-            core_fetch_look(core, log);
-        } else if (log->retry_at_ms < core->retry_at_ms) {
-            core->retry_at_ms = log->retry_at_ms;
-        }
+    for (size_t i = 0; i < core->log_count; i++)
+        resume(core, core->logs[i], &core->logs[i]->retry_at_ms);
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct link *link = core->links[i];
+        for (size_t j = 0; j < link->flow_count; j++)
+            resume(core, link->flows[j]->log, &link->flows[j]->retry_at_ms);
     }
 }
 
@@ -80,6 +101,11 @@ static bool may_be_source(const struct log *log, const struct link *link)
            (!log->frozen || log->fork_peer == link->peer);
 }
 
+static bool is_author(const struct link *link, const struct log *log)
+{
+    return strcmp(link->peer->options.node, log->id.node) == 0;
+}
+
 /* The author before everybody, then who offers most, then who has been here longest. */
 static struct link *best_source(struct core *core, struct log *log)
 {
@@ -88,9 +114,10 @@ static struct link *best_source(struct core *core, struct log *log)
     for (size_t i = 0; i < core->link_count; i++) {
         struct link *link = core->links[i];
         struct flow *flow = may_be_source(log, link) ? core_flow_find(link, log) : NULL;
-        if (!flow || flow->offered <= core_log_fetch_cursor(log)->size)
+        if (!flow || flow->retry_at_ms != UINT64_MAX ||
+            flow->offered <= core_log_fetch_cursor(log)->size)
             continue;
-        if (strcmp(link->peer->options.node, log->id.node) == 0)
+        if (is_author(link, log))
             return link;
         if (flow->offered > most) {
             most = flow->offered;
@@ -124,8 +151,9 @@ static void fetch_consider(struct core *core, struct log *log)
     struct link *link = best_source(core, log);
     if (!link || link == log->source)
         return;
-    if (log->source && core_flow_find(log->source, log)->offered > cursor->size)
-        return; /* more is on the way */
+    if (log->source && core_flow_find(log->source, log)->offered > cursor->size &&
+        !is_author(link, log))
+        return; /* more is on the way, they say; only the author need not be believed */
     struct flow *flow = core_flow_find(link, log);
     bool big = flow->offered - cursor->size > core->options.catchup_threshold;
     if (big && !core_admission_ask(core, link)) {

@@ -6,8 +6,7 @@
  * Both notes are checkpoints of one log with its own signature. With position nil they are of one
  * size and have different roots; leaves and paths are then nil. Otherwise leaf A stands at
  * `position` under note A by the inclusion proof path A, leaf B at the same position under note B,
- * and they differ. (That a consistency proof fails proves nothing to others: it may merely be a
- * wrong proof.) Pure functions. */
+ * and they differ. Pure functions. */
 #ifndef REPLICATION_CORE_FORK_H
 #define REPLICATION_CORE_FORK_H
 

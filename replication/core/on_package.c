@@ -43,7 +43,7 @@ void core_on_package(struct core *core, struct link *link, const struct message_
         core_alarm_peer(core, link->peer, ALARM_BAD_DATA, ERR_PROOF);
         core_send_refusal(core, link, log, REFUSAL_PROOF, log->expected,
                           "not against what was shown");
-        core_fetch_pause(core, log);
+        core_fetch_distrust(core, log);
         return;
     }
     if (message->first > log->expected) {

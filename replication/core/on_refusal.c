@@ -37,7 +37,7 @@ void core_on_refusal(struct core *core, struct link *link, const struct message_
         break;
     case REFUSAL_BUSY:
         if (log->source == link)
-            core_fetch_pause(core, log);
+            core_fetch_distrust(core, log);
         else
             core_sending_stop(flow);
         break;

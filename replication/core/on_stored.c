@@ -32,15 +32,19 @@ static bool is_the_senders_fault(enum refusal_code code)
     return code != REFUSAL_FULL && code != REFUSAL_BUSY;
 }
 
-/* Tell the sender, leave this log alone for a while; all other logs go on (R9). */
+/* Tell the sender. When it is to blame, it is left alone with this log for a while, and whoever else
+ * has it is asked (R9); otherwise nobody is, for want of room. All other logs go on. */
 static void refuse(struct core *core, struct log *log, enum err err)
 {
     struct link *link = log->source;
     enum refusal_code code = refusal_of(err);
-    if (is_the_senders_fault(code))
-        core_alarm_peer(core, link->peer, ALARM_BAD_DATA, (uint64_t)err);
     core_send_refusal(core, link, log, code, core_log_fetch_cursor(log)->size, err_text(err));
-    core_fetch_pause(core, log);
+    if (is_the_senders_fault(code)) {
+        core_alarm_peer(core, link->peer, ALARM_BAD_DATA, (uint64_t)err);
+        core_fetch_distrust(core, log);
+    } else {
+        core_fetch_pause(core, log);
+    }
 }
 
 static void failed(struct core *core, struct link *link, struct log *log,
@@ -60,7 +64,7 @@ static void failed(struct core *core, struct link *link, struct log *log,
     else if (++log->stale_count < STALE_MAX)
         core_fetch_stop(core, log); /* ask anew, from where the store stands */
     else
-        core_fetch_pause(core, log);
+        core_fetch_distrust(core, log);
 }
 
 static void on_stored(struct core *core, const struct event_stored *event)

@@ -31,6 +31,7 @@ struct flow {
     bool announce;      /* tell it at the next opportunity, whatever it was told */
     bool asked;         /* it asked, and we had nothing for it: tell it when we do */
     bool waiting;       /* we would ask, once the link is admitted */
+    uint64_t retry_at_ms; /* it gave what does not verify: not asked before; UINT64_MAX: trusted */
     /* sending */
     bool subscribed; /* the peer asked for the log */
     bool shown_once; /* a checkpoint was shown since it asked */
@@ -191,6 +192,8 @@ void core_fetch_look(struct core *core, struct log *log);  /* queue it for a loo
 void core_fetch_run(struct core *core);                    /* look at all that are queued */
 void core_fetch_stop(struct core *core, struct log *log);  /* no source any more */
 void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
+/* What its source gave was no good: that link is not asked for a while, others may be. */
+void core_fetch_distrust(struct core *core, struct log *log);
 void core_fetch_resume_due(struct core *core);
 /* The store answered: this is what is held now. */
 void core_fetch_stored(struct core *core, struct log *log, bool branch,

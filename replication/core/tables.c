@@ -134,6 +134,7 @@ struct flow *core_flow_make(struct core *core, struct link *link, struct log *lo
         return NULL;
     }
     flow->log = log;
+    flow->retry_at_ms = UINT64_MAX;
     link->flows[index] = flow;
     link->flow_count++;
     log->flow_count++;

@@ -390,12 +390,14 @@ enum err store_checkpoint(struct store *store, const struct effect_store_checkpo
     } else if (message->from != pending_size) {
         return ERR_STALE;
     }
-    err = merkle_verify_consistency(message->from, &from_root, checkpoint.size, &checkpoint.root,
-                                    &message->proof);
+    err = merkle_judge_consistency(message->from, &from_root, checkpoint.size, &checkpoint.root,
+                                   &message->proof);
     if (err == OK && checkpoint.size > message->from)
         history_note(history, checkpoint.size, &checkpoint.root, message->note);
-    if (err == OK || effect->branch)
+    if (err != ERR_FORK)
         return err;
+    if (effect->branch)
+        return ERR_PROOF;
     freeze(log, effect->node); /* signed by the log's key, and yet no continuation */
     *proven = prove_same_size(log, &checkpoint, message->note);
     return ERR_FORK;

@@ -255,7 +255,7 @@ static void send_checkpoint(struct node *node, const struct effect_send_checkpoi
     message.type = MESSAGE_CHECKPOINT;
     message.checkpoint.note = bytes_of(note->note, note->note_size);
     message.checkpoint.from = effect->from;
-    require(merkle_prove_consistency(&source, effect->from, note->size,
+    require(merkle_prove_continuation(&source, effect->from, note->size,
                                      &message.checkpoint.proof) == OK);
     transmit_message(node, effect->link, &message);
     answer->checkpoint_sent.size = note->size;

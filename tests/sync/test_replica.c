@@ -210,6 +210,61 @@ Test(replica, a_fork_is_frozen_proven_and_both_branches_are_kept)
     pair_close(&pair);
 }
 
+/* R9: a checkpoint from 20 on, shown to the hub with `hash` of its proof changed. */
+static enum err show_spoilt(struct pair *pair, size_t hash)
+{
+    struct buffer encoded = { 0 };
+    struct message *message = calloc(1, sizeof *message);
+    struct replica_intake *intake;
+    struct replica_result result;
+    uint64_t size;
+    const struct effect_send_checkpoint send = {
+        .log = pair->log, .from = 20, .at_least = 21, .limit = 30
+    };
+    cr_assert_eq(replica_send_checkpoint(pair->province.replica, &send, &encoded, &size), OK);
+    cr_assert_eq(message_decode(message, buffer_bytes(&encoded)), OK);
+    cr_assert_gt(message->checkpoint.proof.count, hash);
+    message->checkpoint.proof.hashes[hash].bytes[3] ^= 4;
+    const struct effect_store_checkpoint store = {
+        .node = "reserve", .log = pair->log, .size = size, .message = &message->checkpoint
+    };
+    cr_assert_eq(replica_open_checkpoint(pair->hub.replica, &store, &intake), OK);
+    cr_assert_eq(replica_verify(intake), OK); /* the note is genuine */
+    struct store_txn txn = store_begin_write(log_store_environment(pair->hub.logs));
+    cr_assert_eq(replica_store(intake, &txn, &result), OK);
+    enum err err = result.err;
+    cr_assert_eq(store_commit(&txn), OK);
+    replica_result_close(&result);
+    replica_intake_free(intake);
+    free(message);
+    buffer_close(&encoded);
+    return err;
+}
+
+Test(replica, a_proof_that_was_made_up_freezes_nobodys_log)
+{
+    struct pair pair;
+    struct log_state state;
+    uint32_t number;
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 20, 1);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    pair_unlink(&pair);
+    shell_write(&pair.province, &pair.log, 10, 1);
+    for (size_t hash = 0; hash < 3; hash++)
+        cr_expect_eq(show_spoilt(&pair, hash), ERR_PROOF);
+    struct store_txn txn = store_begin_read(log_store_environment(pair.hub.logs));
+    cr_assert_eq(log_find(pair.hub.logs, &txn, &pair.log, &number), OK);
+    cr_assert_eq(log_state_get(pair.hub.logs, &txn, number, &state), OK);
+    store_abort(&txn);
+    cr_expect(!state.frozen);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_equal(&pair, 30);
+    pair_close(&pair);
+}
+
 /* ---- erasures ---- */
 
 static void write_erasure(struct shell *shell, const struct log_id *live,

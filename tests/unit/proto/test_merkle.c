@@ -448,6 +448,43 @@ static void assert_every_flipped_byte_is_refused(struct claim claim)
     }
 }
 
+Test(merkle, a_continuation_of_another_history_is_told_from_a_proof_that_is_merely_bad)
+{
+    enum { SIZE = 70 };
+    struct hash leaves[SIZE];
+    for (uint64_t fork = 0; fork < SIZE; fork += 3) {
+        struct store *other = store_new(SIZE); /* the same leaves up to `fork`, then others */
+        struct merkle_source source = { store_node, other };
+        for (uint64_t i = 0; i < SIZE; i++) {
+            leaves[i] = test_leaf(i < fork ? i : i + 1000);
+            store_append(other, &leaves[i]);
+        }
+        for (uint64_t from = 1; from <= SIZE; from++) {
+            for (uint64_t to = from; to <= SIZE; to += 1 + to % 3) {
+                struct hash root;
+                struct merkle_proof proof;
+                cr_assert_eq(merkle_root(&source, to, &root), OK);
+                cr_assert_eq(merkle_prove_continuation(&source, from, to, &proof), OK);
+                cr_assert_eq(merkle_judge_consistency(from, &small_roots[from], to, &root, &proof),
+                             fork < from ? ERR_FORK : OK);
+                if (from == to)
+                    continue;
+                for (size_t i = 0; i < proof.count; i++) { /* made up: proves nothing */
+                    struct merkle_proof bad = proof;
+                    bad.hashes[i].bytes[from % HASH_SIZE] ^= 1;
+                    cr_assert_eq(
+                        merkle_judge_consistency(from, &small_roots[from], to, &root, &bad),
+                        ERR_PROOF);
+                }
+                proof.count--;
+                cr_assert_neq(merkle_judge_consistency(from, &small_roots[from], to, &root, &proof),
+                              ERR_FORK);
+            }
+        }
+        store_free(other);
+    }
+}
+
 Test(merkle, a_proof_with_any_byte_flipped_is_refused)
 {
     static const uint64_t sizes[] = { 2, 3, 7, 64, 255, 256, 257, 299, 300 };
