@@ -6,30 +6,79 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* Where an option stands in the file: libconfuse knows it only while it reads. */
+struct place {
+    const cfg_t *section;
+    char option[32];
+    int line;
+};
 
 /* libconfuse's callbacks carry no context, so the load in progress is kept per thread. */
-static _Thread_local struct buffer *loading_problems;
+static _Thread_local struct {
+    const char *path;
+    struct buffer *problems;
+    struct place *places;
+    size_t place_count;
+} loading;
 
-static void problem(struct buffer *problems, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* ---- problems ---------------------------------------------------------------------------- */
 
-static void problem(struct buffer *problems, const char *format, ...)
+static void problem(const char *place, int line, const char *section, const char *text)
 {
-    char line[512];
+    char number[16] = "";
+    struct buffer *problems = loading.problems;
+    if (line > 0)
+        snprintf(number, sizeof number, ":%d", line);
+    buffer_append_string(problems, place);
+    buffer_append_string(problems, number);
+    buffer_append_string(problems, ": ");
+    buffer_append_string(problems, section);
+    buffer_append_string(problems, text);
+    buffer_append_string(problems, "\n");
+}
+
+/* Says what is wrong with `option`, with its line when it stands in the file. */
+static void fault(cfg_t *section, const char *option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void fault(cfg_t *section, const char *option, const char *format, ...)
+{
+    char text[512], name[128] = "";
+    int line = 0;
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    buffer_append_string(problems, line);
-    buffer_append_string(problems, "\n");
+    for (size_t i = 0; i < loading.place_count; i++)
+        if (loading.places[i].section == section && strcmp(loading.places[i].option, option) == 0)
+            line = loading.places[i].line;
+    if (cfg_title(section))
+        snprintf(name, sizeof name, "%s \"%.64s\": ", cfg_name(section), cfg_title(section));
+    else if (strcmp(cfg_name(section), "root") != 0) /* libconfuse's name for the file itself */
+        snprintf(name, sizeof name, "%s: ", cfg_name(section));
+    problem(loading.path, line, name, text);
 }
 
 static void config_on_error(cfg_t *cfg, const char *format, va_list args)
 {
     char line[400];
     vsnprintf(line, sizeof line, format, args);
-    problem(loading_problems, "%s:%d: %s", cfg && cfg->filename ? cfg->filename : "config",
-            cfg ? cfg->line : 0, line);
+    problem(cfg && cfg->filename ? cfg->filename : loading.path, cfg ? cfg->line : 0, "", line);
+}
+
+static int config_on_option(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct place *places =
+        realloc(loading.places, (loading.place_count + 1) * sizeof *loading.places);
+    if (!places)
+        return 0; /* a problem is then said without its line */
+    loading.places = places;
+    struct place *place = &places[loading.place_count++];
+    *place = (struct place){ .section = cfg, .line = cfg->line };
+    snprintf(place->option, sizeof place->option, "%s", opt->name);
+    return 0;
 }
 
 static char *copy_string(const char *string)
@@ -77,32 +126,39 @@ bool address_is_loopback(const char *address)
 
 /* ---- one section each -------------------------------------------------------------------- */
 
-static void read_key(cfg_t *cfg, const char *option, uint8_t out[KEY_SIZE], const char *where,
-                     struct buffer *problems)
+static void read_key(cfg_t *cfg, const char *option, uint8_t out[KEY_SIZE])
 {
     const char *hex = cfg_getstr(cfg, option);
     memset(out, 0, KEY_SIZE);
     if (!hex || !*hex)
-        problem(problems, "%s: %s is missing; the other side prints it with `samadctl keygen`",
-                where, option);
+        fault(cfg, option, "%s is missing; the other side prints it with `samadctl keygen`",
+              option);
     else if (hex_decode(out, KEY_SIZE, hex, strlen(hex)) != OK)
-        problem(problems, "%s: %s is not 64 lower-case hexadecimal digits", where, option);
+        fault(cfg, option, "%s is not 64 lower-case hexadecimal digits", option);
 }
 
-static void read_name(const char *name, char out[NODE_NAME_SIZE_MAX + 1], const char *where,
-                      struct buffer *problems)
+/* `option` is NULL for a section's title. */
+static void read_name(cfg_t *cfg, const char *option, char out[NODE_NAME_SIZE_MAX + 1])
 {
+    const char *name = option ? cfg_getstr(cfg, option) : cfg_title(cfg);
     memset(out, 0, NODE_NAME_SIZE_MAX + 1);
     if (!name || !node_name_is_valid(bytes_of_string(name)))
-        problem(problems,
-                "%s: '%s' is not a node name (1 to 32 of a-z, 0-9, '-', beginning with a letter)",
-                where, name ? name : "");
+        fault(cfg, option ? option : "",
+              "'%s' is not a node name (1 to 32 of a-z, 0-9, '-', beginning with a letter)",
+              name ? name : "");
     else
         memcpy(out, name, strlen(name));
 }
 
-static enum err read_hubs(struct config *config, cfg_t *cfg, const char *path,
-                          struct buffer *problems)
+static char *read_address(cfg_t *cfg, const char *option)
+{
+    char host[256], port[8], *address = copy_string(cfg_getstr(cfg, option));
+    if (address && address_split(address, host, port) != OK)
+        fault(cfg, option, "%s must be \"host:port\"", option);
+    return address;
+}
+
+static enum err read_hubs(struct config *config, cfg_t *cfg)
 {
     config->hub_count = cfg_size(cfg, "hub");
     config->hubs = calloc(config->hub_count + 1, sizeof *config->hubs);
@@ -111,23 +167,20 @@ static enum err read_hubs(struct config *config, cfg_t *cfg, const char *path,
     for (size_t i = 0; i < config->hub_count; i++) {
         cfg_t *section = cfg_getnsec(cfg, "hub", (unsigned)i);
         struct config_hub *hub = &config->hubs[i];
-        char where[400], host[256], port[8];
-        snprintf(where, sizeof where, "%.200s: hub \"%.64s\"", path, cfg_title(section));
-        read_name(cfg_title(section), hub->name, where, problems);
-        hub->address = copy_string(cfg_getstr(section, "address"));
-        if (!hub->address || address_split(hub->address, host, port) != OK)
-            problem(problems, "%s: address must be \"host:port\"", where);
-        read_key(section, "link_key", hub->link_key.bytes, where, problems);
-        read_key(section, "log_key", hub->log_key.bytes, where, problems);
-        read_key(section, "receipt_key", hub->receipt_key.bytes, where, problems);
+        read_name(section, NULL, hub->name);
+        hub->address = read_address(section, "address");
+        if (!hub->address)
+            fault(section, "address", "address is missing: where the hub listens, \"host:port\"");
+        read_key(section, "link_key", hub->link_key.bytes);
+        read_key(section, "log_key", hub->log_key.bytes);
+        read_key(section, "receipt_key", hub->receipt_key.bytes);
         if (strcmp(hub->name, config->node) == 0)
-            problem(problems, "%s: this is the node itself", where);
+            fault(section, "", "this is the node itself");
     }
     return OK;
 }
 
-static enum err read_provinces(struct config *config, cfg_t *cfg, const char *path,
-                               struct buffer *problems)
+static enum err read_provinces(struct config *config, cfg_t *cfg)
 {
     config->province_count = cfg_size(cfg, "province");
     config->provinces = calloc(config->province_count + 1, sizeof *config->provinces);
@@ -136,98 +189,147 @@ static enum err read_provinces(struct config *config, cfg_t *cfg, const char *pa
     for (size_t i = 0; i < config->province_count; i++) {
         cfg_t *section = cfg_getnsec(cfg, "province", (unsigned)i);
         struct config_province *province = &config->provinces[i];
-        char where[400];
-        snprintf(where, sizeof where, "%.200s: province \"%.64s\"", path, cfg_title(section));
-        read_name(cfg_title(section), province->name, where, problems);
-        read_key(section, "link_key", province->link_key.bytes, where, problems);
-        read_key(section, "log_key", province->log_key.bytes, where, problems);
+        read_name(section, NULL, province->name);
+        read_key(section, "link_key", province->link_key.bytes);
+        read_key(section, "log_key", province->log_key.bytes);
         for (size_t j = 0; j < i; j++)
             if (memcmp(config->provinces[j].link_key.bytes, province->link_key.bytes,
                        KEY_SIZE) == 0)
-                problem(problems, "%s: has the same link_key as \"%s\"", where,
-                        config->provinces[j].name);
+                fault(section, "link_key", "has the same link_key as \"%s\"",
+                      config->provinces[j].name);
     }
     return OK;
 }
 
-static size_t read_size(cfg_t *cfg, const char *option, long min, long max, const char *path,
-                        struct buffer *problems)
+static size_t read_size(cfg_t *cfg, const char *option, long min, long max)
 {
     long value = cfg_getint(cfg, option);
     if (value < min || value > max) {
-        problem(problems, "%s: %s = %ld is outside %ld..%ld", path, option, value, min, max);
+        fault(cfg, option, "%s = %ld is outside %ld..%ld", option, value, min, max);
         return (size_t)min;
     }
     return (size_t)value;
 }
 
-static void read_api(struct config *config, cfg_t *cfg, const char *path, struct buffer *problems)
+static void read_api(struct config *config, cfg_t *cfg)
 {
-    char host[256], port[8];
-    config->api_listen = copy_string(cfg_getstr(cfg, "listen"));
+    config->api_listen = read_address(cfg, "listen");
     config->api_tls_certificate = copy_string(cfg_getstr(cfg, "tls_certificate"));
     config->api_tls_key = copy_string(cfg_getstr(cfg, "tls_key"));
-    config->api_connections_max =
-        (unsigned)read_size(cfg, "connections_max", 1, 65536, path, problems);
-    if (config->api_listen && address_split(config->api_listen, host, port) != OK)
-        problem(problems, "%s: api: listen must be \"host:port\"", path);
-    else if (config->api_listen && !address_is_loopback(config->api_listen) &&
-             (!config->api_tls_certificate || !config->api_tls_key))
-        problem(problems,
-                "%s: api: listen = \"%s\" is not on loopback and needs tls_certificate and tls_key"
-                " (citizens' data never crosses a network in the clear)",
-                path, config->api_listen);
+    config->api_connections_max = (unsigned)read_size(cfg, "connections_max", 1, 65536);
+    bool has_tls = config->api_tls_certificate && config->api_tls_key;
+    char host[256], port[8];
+    if (config->api_listen && address_split(config->api_listen, host, port) == OK &&
+        !address_is_loopback(config->api_listen) && !has_tls)
+        fault(cfg, "listen",
+              "listen = \"%s\" is not on loopback and needs tls_certificate and tls_key"
+              " (citizens' data never crosses a network in the clear)",
+              config->api_listen);
     if (!config->api_tls_certificate != !config->api_tls_key)
-        problem(problems, "%s: api: tls_certificate and tls_key go together", path);
+        fault(cfg, config->api_tls_key ? "tls_key" : "tls_certificate",
+              "tls_certificate and tls_key go together");
 }
 
-static enum err read_all(struct config *config, cfg_t *cfg, const char *path,
-                         struct buffer *problems)
+static void read_replication(struct config *config, cfg_t *cfg)
+{
+    config->replication_listen = read_address(cfg, "listen");
+    config->catch_ups_max = (unsigned)read_size(cfg, "catch_ups_max", 1, 1000);
+}
+
+static void read_storage(struct config *config, cfg_t *cfg)
+{
+    size_t mib = (size_t)1 << 20;
+    config->map_size = read_size(cfg, "map_mib", 16, 1L << 24) * mib;
+    config->reserve_size = read_size(cfg, "reserve_mib", 1, 1L << 20) * mib;
+    config->memory_size = read_size(cfg, "memory_mib", 1, 1L << 16) * mib;
+    config->queue_max = read_size(cfg, "queue_max", 16, 1L << 20);
+    config->group_max = read_size(cfg, "group_max", 1, 1024);
+    config->verify_rate = read_size(cfg, "verify_mib_per_s", 0, 4096) * mib;
+}
+
+/* After the hubs were read. */
+static void read_national(struct config *config, cfg_t *cfg)
+{
+    long receipts = cfg_getint(cfg, "receipts");
+    config->national_receipts = (unsigned)receipts;
+    if (config->role == ROLE_PROVINCE &&
+        (receipts < 1 || (config->hub_count > 0 && (size_t)receipts > config->hub_count)))
+        fault(cfg, "receipts", "receipts must be between 1 and the number of hubs (%zu)",
+              config->hub_count);
+}
+
+static void read_role(struct config *config, cfg_t *cfg)
 {
     const char *role = cfg_getstr(cfg, "role");
-    char host[256], port[8];
-    read_name(cfg_getstr(cfg, "node"), config->node, path, problems);
     if (role && strcmp(role, "province") == 0)
         config->role = ROLE_PROVINCE;
     else if (role && strcmp(role, "hub") == 0)
         config->role = ROLE_HUB;
     else
-        problem(problems, "%s: role must be \"province\" or \"hub\"", path);
+        fault(cfg, "role", "role must be \"province\" or \"hub\"");
+}
+
+static enum err read_all(struct config *config, cfg_t *cfg)
+{
+    read_name(cfg, "node", config->node);
+    read_role(config, cfg);
     config->data = copy_string(cfg_getstr(cfg, "data"));
     config->keys = copy_string(cfg_getstr(cfg, "keys"));
     if (!config->data)
-        problem(problems, "%s: data is missing: the folder that holds the stores", path);
+        fault(cfg, "data", "data is missing: the folder that holds the stores");
     if (!config->keys)
-        problem(problems, "%s: keys is missing: the folder that `samadctl keygen` filled", path);
-    read_api(config, cfg_getsec(cfg, "api"), path, problems);
-
-    config->replication_listen = copy_string(cfg_getstr(cfg_getsec(cfg, "replication"), "listen"));
-    if (config->replication_listen && address_split(config->replication_listen, host, port) != OK)
-        problem(problems, "%s: replication: listen must be \"host:port\"", path);
-    config->catch_ups_max = (unsigned)read_size(cfg_getsec(cfg, "replication"), "catch_ups_max", 1,
-                                                1000, path, problems);
-
-    cfg_t *storage = cfg_getsec(cfg, "storage");
-    size_t mib = (size_t)1 << 20;
-    config->map_size = read_size(storage, "map_mib", 16, 1L << 24, path, problems) * mib;
-    config->reserve_size = read_size(storage, "reserve_mib", 1, 1L << 20, path, problems) * mib;
-    config->memory_size = read_size(storage, "memory_mib", 1, 1L << 16, path, problems) * mib;
-    config->queue_max = read_size(storage, "queue_max", 16, 1L << 20, path, problems);
-    config->group_max = read_size(storage, "group_max", 1, 1024, path, problems);
-    config->verify_rate = read_size(storage, "verify_mib_per_s", 0, 4096, path, problems) * mib;
-
-    enum err err = read_hubs(config, cfg, path, problems);
+        fault(cfg, "keys", "keys is missing: the folder that `samadctl keygen` filled");
+    read_api(config, cfg_getsec(cfg, "api"));
+    read_replication(config, cfg_getsec(cfg, "replication"));
+    read_storage(config, cfg_getsec(cfg, "storage"));
+    enum err err = read_hubs(config, cfg);
     if (err == OK)
-        err = read_provinces(config, cfg, path, problems);
+        err = read_provinces(config, cfg);
     if (err != OK)
         return err;
-    config->national_receipts = (unsigned)cfg_getint(cfg_getsec(cfg, "national"), "receipts");
-    if (config->role == ROLE_PROVINCE &&
-        (config->national_receipts < 1 ||
-         (config->hub_count > 0 && config->national_receipts > config->hub_count)))
-        problem(problems, "%s: national: receipts must be between 1 and the number of hubs (%zu)",
-                path, config->hub_count);
-    return problems->size > 0 ? ERR_INVALID : problems->err;
+    read_national(config, cfg_getsec(cfg, "national"));
+    return loading.problems->size > 0 ? ERR_INVALID : loading.problems->err;
+}
+
+/* ---- the whole file ---------------------------------------------------------------------- */
+
+/* Has the line of every option of these kept. */
+static void watch(cfg_opt_t *options)
+{
+    for (; options->name; options++)
+        if (options->type == CFGT_SEC)
+            watch(options->subopts);
+        else
+            options->validcb = config_on_option;
+}
+
+/* libconfuse ends the process when it is to read a folder. */
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static enum err read_file(struct config *config, cfg_t *cfg)
+{
+    if (is_folder(loading.path)) {
+        problem(loading.path, 0, "",
+                "is a folder; name the configuration file in it, for example samad.conf");
+        return ERR_INVALID;
+    }
+    switch (cfg_parse(cfg, loading.path)) {
+    case CFG_SUCCESS:
+        return read_all(config, cfg);
+    case CFG_FILE_ERROR: {
+        enum err err = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+        problem(loading.path, 0, "", strerror(errno));
+        return err;
+    }
+    default:
+        problem(loading.path, 0, "",
+                "could not be read on from there; what follows is checked when that is corrected");
+        return ERR_INVALID;
+    }
 }
 
 enum err config_load(struct config **out, const char *path, struct buffer *problems)
@@ -264,26 +366,20 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
                             CFG_END() };
     enum err err = OK;
     struct config *config = calloc(1, sizeof *config);
-    cfg_t *cfg = cfg_init(options, CFGF_NONE);
+    watch(options);
+    /* With this flag an unknown option is an error that is said, and reading goes on behind it. */
+    cfg_t *cfg = cfg_init(options, CFGF_KEYSTRVAL);
     if (!config || !cfg) {
         err = ERR_NOMEM;
         goto out;
     }
-    loading_problems = problems;
+    loading.path = path;
+    loading.problems = problems;
     cfg_set_error_function(cfg, config_on_error);
-    switch (cfg_parse(cfg, path)) {
-    case CFG_SUCCESS:
-        err = read_all(config, cfg, path, problems);
-        break;
-    case CFG_FILE_ERROR:
-        err = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-        problem(problems, "%s: %s", path, strerror(errno));
-        break;
-    default:
-        err = ERR_INVALID;
-    }
+    err = read_file(config, cfg);
 out:
-    loading_problems = NULL;
+    free(loading.places);
+    memset(&loading, 0, sizeof loading);
     if (cfg)
         cfg_free(cfg);
     if (err == OK)

@@ -51,7 +51,8 @@ struct config {
 };
 
 /* Reads and checks the whole file. On ERR_INVALID `problems` holds one line per problem,
- * "file:line: what is wrong and what is expected", all of them, not only the first.
+ * "file:line: what is wrong and what is expected" (no line for what is missing), all of them; only
+ * behind an error of syntax nothing can be read, and the last line then says so.
  * ERR_NOT_FOUND, ERR_IO, ERR_NOMEM. Free with config_free(). */
 enum err config_load(struct config **out, const char *path, struct buffer *problems);
 void config_free(struct config *config);

@@ -404,15 +404,14 @@ enum err site_check(const struct config *config, struct buffer *problems)
         tokens_close(tokens);
     else
         buffer_append_string(problems, "\n");
+    size_t before = problems->size;
     if (config->role == ROLE_PROVINCE && config->api_listen &&
         !province_by_node(bytes_of_string(config->node))) {
         buffer_append_string(problems, "node = \"");
         buffer_append_string(problems, config->node);
         buffer_append_string(problems, "\": no province has this name (tracking codes begin with "
                                        "the province's number)\n");
-        return ERR_INVALID;
     }
-    size_t before = problems->size;
     check_peers(config, problems);
     check_readable(problems, config->api_tls_certificate);
     check_readable(problems, config->api_tls_key);

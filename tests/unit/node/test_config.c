@@ -93,6 +93,46 @@ Test(config, every_problem_is_named_with_its_place)
     }
 }
 
+Test(config, a_typo_does_not_hide_the_problems_behind_it_and_each_has_its_line)
+{
+    struct config *config;
+    char *problems = load(GOOD_HEAD "prot = 1\n"
+                                    "storage {\n    map_mb = 32\n    group_max = 0\n}\n"
+                                    "hub \"centre\" {\n    address = \"10.0.0.1\"\n"
+                                    "    link_key = \"12\"\n}\n",
+                          ERR_INVALID, &config);
+    cr_expect(strstr(problems, "conf:5: no such option 'prot'"), "%s", problems);
+    cr_expect(strstr(problems, "conf:7: no such option 'map_mb'"), "%s", problems);
+    cr_expect(strstr(problems, "conf:8: storage: group_max = 0 is outside"), "%s", problems);
+    cr_expect(strstr(problems, "conf:11: hub \"centre\": address must be"), "%s", problems);
+    cr_expect(strstr(problems, "conf:12: hub \"centre\": link_key is not"), "%s", problems);
+    cr_expect(strstr(problems, "conf: hub \"centre\": log_key is missing"), "%s", problems);
+    free(problems);
+}
+
+Test(config, behind_an_error_of_syntax_nothing_is_read_and_that_is_said)
+{
+    struct config *config;
+    char *problems = load(GOOD_HEAD "api { listen \"127.0.0.1:1\" }\nprot = 1\n", ERR_INVALID,
+                          &config);
+    cr_expect(strstr(problems, "conf:5: missing equal sign after option 'listen'"), "%s", problems);
+    cr_expect(strstr(problems, "could not be read on from there"), "%s", problems);
+    cr_expect(!strstr(problems, "prot"), "%s", problems);
+    free(problems);
+}
+
+Test(config, a_folder_in_the_place_of_the_file_is_named_as_one)
+{
+    struct config *config;
+    struct buffer problems = { 0 };
+    cr_expect_eq(config_load(&config, "/tmp", &problems), ERR_INVALID);
+    buffer_append_u8(&problems, 0);
+    cr_expect_str_eq((char *)problems.data,
+                     "/tmp: is a folder; name the configuration file in it, for example "
+                     "samad.conf\n");
+    buffer_close(&problems);
+}
+
 Test(config, a_missing_file_says_so)
 {
     struct config *config;
