@@ -15,7 +15,11 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "harness"))
 sys.dont_write_bytecode = True
 from samad import BUILD, Site, wait_until  # noqa: E402
 
-parser = argparse.ArgumentParser(prog="deploy/demo")
+parser = argparse.ArgumentParser(
+    prog="deploy/demo",
+    description="Builds, then shows two provinces and a hub on this machine: real requests with the "
+                "link up, cut and up again, and at the end a comparison of the stores. Stays up "
+                "until Ctrl-C, with addresses and tokens to try.")
 parser.add_argument("--once", action="store_true", help="stop after the verification")
 parser.add_argument("--sabotage", choices=["altered", "missing", "doubled"],
                     help="tamper with the hub's store before it; ends with exit 1")

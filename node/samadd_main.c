@@ -2,6 +2,7 @@
 #include "node/config.h"
 #include "node/runtime/log.h"
 #include "node/site.h"
+#include "node/version.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-const char *argp_program_version = "samadd 0.1.0";
 
 struct arguments {
     const char *config;
@@ -63,6 +62,12 @@ static void print(FILE *stream, const struct buffer *text)
         size--;
     fwrite(text->data, 1, size, stream);
     fputc('\n', stream);
+}
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+    (void)state;
+    fprintf(stream, "samadd %s\n", VERSION_NUMBER);
 }
 
 /* Keys live in memory: no core file may hold them. */
@@ -138,6 +143,7 @@ int main(int argc, char **argv)
     struct arguments arguments = { .config = "/etc/samad/samad.conf" };
     struct config *config = NULL;
     struct buffer problems = { 0 };
+    argp_program_version_hook = print_version;
     argp_err_exit_status = EXIT_CONFIG;
     argp_parse(&ARGP, argc, argv, 0, NULL, &arguments);
     if (sodium_init() < 0)

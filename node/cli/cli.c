@@ -1,5 +1,7 @@
 #include "node/cli/cli.h"
 
+#include "node/version.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +16,10 @@ const struct cli_option CLI_GLOBAL_OPTIONS[] = {
     { "api", 0, "URL", "where the node's API is (environment SAMAD_API, or the configuration)" },
     { "token", 0, "TOKEN|@FILE", "the API's bearer token (environment SAMAD_TOKEN)" },
     { "help", 'h', NULL, "what this command does" },
+    { "version", 'V', NULL, "which version this is" },
     { NULL, 0, NULL, NULL },
 };
-enum global { GLOBAL_CONFIG, GLOBAL_OUTPUT, GLOBAL_API, GLOBAL_TOKEN, GLOBAL_HELP };
+enum global { GLOBAL_CONFIG, GLOBAL_OUTPUT, GLOBAL_API, GLOBAL_TOKEN, GLOBAL_HELP, GLOBAL_VERSION };
 
 /* ---- saying failures ------------------------------------------------------------------------- */
 
@@ -113,6 +116,9 @@ bool cli_number(const struct cli *cli, const char *option, uint64_t min, uint64_
     return true;
 }
 
+/* Instead of what the command does. */
+enum asked { ASKED_NOTHING, ASKED_HELP, ASKED_VERSION };
+
 /* What getopt wants, from the two tables. */
 struct parser {
     struct option longs[2 * CLI_OPTION_MAX + 1];
@@ -144,7 +150,7 @@ static int option_index(const struct cli_option *options, int base, int value)
     return -1;
 }
 
-static bool take_global(struct cli *cli, int index, bool *help)
+static bool take_global(struct cli *cli, int index, enum asked *asked)
 {
     switch ((enum global)index) {
     case GLOBAL_CONFIG:
@@ -163,7 +169,10 @@ static bool take_global(struct cli *cli, int index, bool *help)
         cli->token = optarg;
         return true;
     case GLOBAL_HELP:
-        *help = true;
+        *asked = ASKED_HELP;
+        return true;
+    case GLOBAL_VERSION:
+        *asked = ASKED_VERSION;
         return true;
     }
     return false;
@@ -187,7 +196,8 @@ static bool refuse_option(const struct cli *cli, int kind, const char *word)
 
 /* Takes options until the first word (`stop_early`) or everywhere. `arguments[0]` is passed over.
  */
-static bool parse(struct cli *cli, int count, char **arguments, bool stop_early, bool *help)
+static bool parse(struct cli *cli, int count, char **arguments, bool stop_early,
+                  enum asked *asked)
 {
     struct parser parser = { .shorts = "" };
     const struct cli_option *own = cli->command ? cli->command->options : NULL;
@@ -204,7 +214,7 @@ static bool parse(struct cli *cli, int count, char **arguments, bool stop_early,
         if (index >= 0)
             cli->values[index] = optarg ? optarg : "";
         else if ((index = option_index(CLI_GLOBAL_OPTIONS, GLOBAL, value)) < 0 ||
-                 !take_global(cli, index, help))
+                 !take_global(cli, index, asked))
             return false;
     }
     return true;
@@ -292,18 +302,27 @@ static enum cli_exit refuse_arguments(const struct cli_command *command, int cou
                           next);
 }
 
+static enum cli_exit answer_asked(enum asked asked, const struct cli_command *command)
+{
+    if (asked == ASKED_VERSION)
+        printf("samadctl %s\n", VERSION_NUMBER);
+    else if (command)
+        cli_help_command(command);
+    else
+        cli_help();
+    return CLI_OK;
+}
+
 static enum cli_exit run(struct cli *cli, int count, char **arguments)
 {
     char token[128];
-    bool help = false;
-    if (!parse(cli, count, arguments, false, &help))
+    enum asked asked = ASKED_NOTHING;
+    if (!parse(cli, count, arguments, false, &asked))
         return CLI_USAGE;
     count -= optind;
     arguments += optind;
-    if (help) {
-        cli_help_command(cli->command);
-        return CLI_OK;
-    }
+    if (asked != ASKED_NOTHING)
+        return answer_asked(asked, cli->command);
     if (count < cli->command->argument_min ||
         (cli->command->argument_max != CLI_ANY && count > cli->command->argument_max)) {
         return refuse_arguments(cli->command, count, arguments);
@@ -315,14 +334,16 @@ static enum cli_exit run(struct cli *cli, int count, char **arguments)
 enum cli_exit cli_main(int count, char **arguments)
 {
     struct cli cli = { .config_path = "/etc/samad/samad.conf" };
-    bool help = false;
+    enum asked asked = ASKED_NOTHING;
     int used;
-    if (!parse(&cli, count, arguments, true, &help))
+    if (!parse(&cli, count, arguments, true, &asked))
         return CLI_USAGE;
+    if (asked != ASKED_NOTHING)
+        return answer_asked(asked, NULL);
     int first = optind;
-    if (help || first >= count) {
+    if (first >= count) {
         cli_help();
-        return help ? CLI_OK : CLI_USAGE;
+        return CLI_USAGE;
     }
     cli.command = find_command(count - first, arguments + first, &used);
     if (!cli.command)

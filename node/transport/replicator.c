@@ -2,6 +2,7 @@
 #include "node/transport/replicator_private.h"
 
 #include "node/runtime/log.h"
+#include "node/version.h"
 #include "proto/base/require.h"
 
 #include <sodium.h>
@@ -9,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define SOFTWARE "samad 0.1.0"
 
 uint64_t replicator_now_ms(void)
 {
@@ -459,7 +458,7 @@ static enum err make_core(struct replicator *replicator, const struct core_peer 
     struct core_options options = { .role = config->role,
                                     .peers = peers,
                                     .peer_count = replicator->peer_count,
-                                    .software = bytes_of_string(SOFTWARE),
+                                    .software = bytes_of_string(VERSION_SOFTWARE),
                                     .credit_window = credit_window(replicator->peer_count),
                                     .catchup_links_max = config->catch_ups_max };
     memcpy(options.node, config->node, sizeof options.node);

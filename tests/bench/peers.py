@@ -145,14 +145,22 @@ TARGETS = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P6": p6, "P8": p8, "P9": p9,
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/bench/peers")
+    parser = argparse.ArgumentParser(
+        prog="tests/bench/peers",
+        description="Installs PostgreSQL and NATS JetStream, runs them and this project on the "
+                    "same work on loopback, and ends with one line a target. It starts its own "
+                    "servers in a temporary folder ($TMPDIR, or /var/tmp).")
     parser.add_argument("--quick", action="store_true", help="small sizes, for looking only")
-    parser.add_argument("--peers-only", action="store_true", help="without the project")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=" ".join(TARGETS))
+    parser.add_argument("--peers-only", action="store_true",
+                        help="measure only the others, without building this project")
+    parser.add_argument("targets", nargs="*", metavar="TARGET",
+                        help=f"which targets (all): {' '.join(TARGETS)}")
     options = parser.parse_args()
     unknown = [target for target in options.targets if target not in TARGETS]
     if unknown:
         parser.error(f"no such target: {' '.join(unknown)}; there are {' '.join(TARGETS)}")
+    subprocess.run([os.path.join(SOURCE, "deploy", "install-packages"), "bench"],
+                   stdout=sys.stderr, check=True)
     if not options.peers_only:
         subprocess.run([os.path.join(SOURCE, "tests", "bench", "build")], stdout=sys.stderr,
                        check=True)

@@ -1,6 +1,8 @@
 """Runs the benchmarks of cases.py; called by tests/bench/run."""
 
 import argparse
+import os
+import subprocess
 import sys
 
 from bench_common import say, stop_on_terminate, work_folder
@@ -8,14 +10,23 @@ from cases import CASES, Bench
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/bench/run")
+    parser = argparse.ArgumentParser(
+        prog="tests/bench/run",
+        description="Builds the release preset, runs the project's own benchmarks and prints one "
+                    "JSON line a case; tests/bench/README.md says what the members mean.")
     parser.add_argument("--quick", action="store_true", help="small sizes, for looking only")
-    parser.add_argument("--sizes", help="instead of a benchmark's own sizes: N,N...")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(CASES))
+    parser.add_argument("--sizes", metavar="N,N...", help="instead of a benchmark's own sizes")
+    parser.add_argument("--built", action="store_true",
+                        help="take the programs as they are (environment SAMAD_BUILD: where)")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help=f"which benchmarks (all): {' '.join(CASES)}")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in CASES]
     if unknown:
         parser.error(f"no such benchmark: {' '.join(unknown)}; there are {' '.join(CASES)}")
+    if not options.built:
+        subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "build")],
+                       stdout=sys.stderr, check=True)
     stop_on_terminate()
     failed = 0
     with work_folder() as folder:
