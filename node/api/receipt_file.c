@@ -206,6 +206,56 @@ static enum err refuse(struct check *check, enum err err, const char *format, ..
     return err;
 }
 
+/* ---- the members of an object: all of them, of their type, and no others ---- */
+
+struct member {
+    const char *name;
+    json_type type;
+    json_t *value; /* borrowed */
+};
+
+static const char *type_name(json_type type)
+{
+    switch (type) {
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "an integer";
+    case JSON_ARRAY:
+        return "a list";
+    default:
+        return "an object";
+    }
+}
+
+/* `where` says which object it is: "" for the file itself, or "receipts[0]: ". */
+static enum err take_members(struct check *check, const char *where, json_t *object,
+                             struct member *members, size_t count)
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(object))
+        return refuse(check, ERR_MALFORMED, "%sthis is not a JSON object", where);
+    for (size_t i = 0; i < count; i++) {
+        members[i].value = json_object_get(object, members[i].name);
+        if (!members[i].value)
+            return refuse(check, ERR_MALFORMED, "%sthe member %s is missing", where,
+                          members[i].name);
+        if (json_typeof(members[i].value) != members[i].type)
+            return refuse(check, ERR_MALFORMED, "%sthe member %s is not %s", where, members[i].name,
+                          type_name(members[i].type));
+    }
+    json_object_foreach (object, name, value) {
+        size_t i = 0;
+        while (i < count && strcmp(members[i].name, name) != 0)
+            i++;
+        if (i == count)
+            return refuse(check, ERR_MALFORMED, "%sthere is no member %.64s in this format", where,
+                          name);
+    }
+    return OK;
+}
+
 /* Hexadecimal of at most `max` bytes. */
 static bool take_hex(const json_t *json, uint8_t *out, size_t max, size_t *size)
 {
@@ -313,33 +363,38 @@ static enum err check_path(struct check *check, const json_t *list,
     return OK;
 }
 
-static enum err check_receipt(struct check *check, json_t *json)
+static enum err check_receipt(struct check *check, size_t index, json_t *json)
 {
-    const json_t *name, *key, *proof, *note;
-    json_int_t size;
+    struct member members[] = { { "hub", JSON_STRING, NULL },
+                                { "hub_key", JSON_STRING, NULL },
+                                { "size", JSON_INTEGER, NULL },
+                                { "proof", JSON_ARRAY, NULL },
+                                { "checkpoint", JSON_STRING, NULL } };
+    char where[32];
     char hub_key_name[NOTE_NAME_SIZE_MAX + 1];
     struct checkpoint checkpoint;
     struct receipt_claim_hub *hub = &check->claim->hubs[check->claim->hub_count];
-    json_error_t error;
-    if (json_unpack_ex(json, &error, JSON_STRICT, "{s:o, s:o, s:I, s:o, s:o}", "hub", &name,
-                       "hub_key", &key, "size", &size, "proof", &proof, "checkpoint", &note) != 0)
-        return refuse(check, ERR_MALFORMED, "receipts: %.160s", error.text);
-    if (!json_is_string(name) || !json_is_string(key) || !json_is_array(proof) ||
-        !json_is_string(note) || !node_name_is_valid(string_bytes(name)))
-        return refuse(check, ERR_MALFORMED, "receipts: a member has the wrong form");
+    snprintf(where, sizeof where, "receipts[%zu]: ", index);
+    enum err err = take_members(check, where, json, members, sizeof members / sizeof *members);
+    if (err != OK)
+        return err;
+    const json_t *name = members[0].value, *key = members[1].value, *note = members[4].value;
+    json_int_t size = json_integer_value(members[2].value);
+    if (!node_name_is_valid(string_bytes(name)))
+        return refuse(check, ERR_MALFORMED, "%shub is not a node's name", where);
     memset(hub, 0, sizeof *hub);
     memcpy(hub->name, json_string_value(name), json_string_length(name));
     for (size_t i = 0; i < check->claim->hub_count; i++)
         if (strcmp(check->claim->hubs[i].name, hub->name) == 0)
             return refuse(check, ERR_MALFORMED, "receipts: hub %s stands there twice", hub->name);
     receipt_key_name(hub_key_name, hub->name);
-    enum err err = take_key(check, "hub_key", key, hub_key_name, NOTE_KEY_COSIGNATURE, &hub->key);
+    err = take_key(check, "hub_key", key, hub_key_name, NOTE_KEY_COSIGNATURE, &hub->key);
     if (err == OK)
         err = check_notes(check, string_bytes(note), hub, hub_key_name, &checkpoint);
     if (err == OK && (size < 0 || checkpoint.size != (uint64_t)size))
         err = refuse(check, ERR_CONFLICT, "size is not the one in the checkpoint");
     if (err == OK)
-        err = check_path(check, proof, &checkpoint);
+        err = check_path(check, members[3].value, &checkpoint);
     hub->size = checkpoint.size;
     check->claim->hub_count += err == OK;
     return err;
@@ -365,33 +420,31 @@ static enum err check_pins(struct check *check)
 
 static enum err check_file(struct check *check, json_t *root)
 {
-    const char *format;
-    const json_t *code, *log, *log_key, *header, *facts;
-    json_t *receipts;
-    json_int_t position;
-    json_error_t error;
-    if (json_unpack(root, "{s:s}", "format", &format) == 0 && strcmp(format, FORMAT) != 0)
+    struct member members[] = { { "format", JSON_STRING, NULL }, { "code", JSON_STRING, NULL },
+                                { "log", JSON_STRING, NULL },    { "position", JSON_INTEGER, NULL },
+                                { "log_key", JSON_STRING, NULL }, { "header", JSON_STRING, NULL },
+                                { "facts", JSON_STRING, NULL },  { "receipts", JSON_ARRAY, NULL } };
+    const char *format = json_string_value(json_object_get(root, "format"));
+    if (format && strcmp(format, FORMAT) != 0)
         return refuse(check, ERR_VERSION, "format is not " FORMAT);
-    if (json_unpack_ex(root, &error, JSON_STRICT, "{s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
-                       "format", &format, "code", &code, "log", &log, "position", &position,
-                       "log_key", &log_key, "header", &header, "facts", &facts, "receipts",
-                       &receipts) != 0)
-        return refuse(check, ERR_MALFORMED, "%.160s", error.text);
-    if (!json_is_string(code) || !json_is_string(log) || !json_is_string(log_key) ||
-        !json_is_string(header) || !json_is_string(facts) || !json_is_array(receipts))
-        return refuse(check, ERR_MALFORMED, "a member has the wrong form");
+    enum err err = take_members(check, "", root, members, sizeof members / sizeof *members);
+    if (err != OK)
+        return err;
+    const json_t *code = members[1].value, *log = members[2].value, *log_key = members[4].value;
+    const json_t *header = members[5].value, *facts = members[6].value;
+    const json_t *receipts = members[7].value;
     if (!take_hex(header, check->header, sizeof check->header, &check->header_size) ||
         !take_hex(facts, check->facts, sizeof check->facts, &check->facts_size))
         return refuse(check, ERR_MALFORMED, "header and facts are lower-case hexadecimal");
     size_t count = json_array_size(receipts);
     if (count < 1 || count > RECEIPT_FILE_HUB_MAX)
         return refuse(check, ERR_MALFORMED, "receipts are 1 to %d", RECEIPT_FILE_HUB_MAX);
-    enum err err = check_record(check, code, log, position);
+    err = check_record(check, code, log, json_integer_value(members[3].value));
     if (err == OK)
         err = take_key(check, "log_key", log_key, check->origin, NOTE_KEY_ED25519,
                        &check->claim->log_key);
     for (size_t i = 0; i < count && err == OK; i++)
-        err = check_receipt(check, json_array_get(receipts, i));
+        err = check_receipt(check, i, json_array_get(receipts, i));
     return err == OK ? check_pins(check) : err;
 }
 
@@ -413,7 +466,7 @@ enum err receipt_file_verify(struct bytes json, const struct receipt_pins *pins,
             : NULL;
     enum err err = root ? check_file(check, root) : ERR_MALFORMED;
     if (!root)
-        refuse(check, err, "the file is not one JSON object of a receipt's size");
+        refuse(check, err, "the file is not one JSON document of a receipt's size");
     if (err != OK)
         memset(claim, 0, sizeof *claim);
     json_decref(root);

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,46 @@ Test(receipt_file, is_refused_with_a_member_missing_doubled_or_unknown)
     cr_expect_eq(verify_json(root), ERR_MALFORMED);
     json_array_clear(receipts);
     cr_expect_eq(verify_json(root), ERR_MALFORMED);
+    json_decref(root);
+    buffer_close(&json);
+    receipt_fixture_close(&fixture);
+}
+
+/* What is said of `root` with the member missing, and with a value of no type that any has. */
+static void expect_named(json_t *root, json_t *object, const char *where)
+{
+    const char *name;
+    json_t *value, *members = json_copy(object);
+    json_object_foreach (members, name, value) {
+        char expected[96], reason[RECEIPT_FILE_REASON_MAX];
+        json_object_del(object, name);
+        for (int wrong = 0; wrong < 2; wrong++) {
+            struct receipt_claim claim;
+            char *text = json_dumps(root, 0);
+            snprintf(expected, sizeof expected, "%sthe member %s is %s", where, name,
+                     wrong ? "not a" : "missing");
+            cr_expect_eq(receipt_file_verify(bytes_of_string(text), &(struct receipt_pins){ 0 },
+                                             &claim, reason),
+                         ERR_MALFORMED);
+            cr_expect_eq(strncmp(reason, expected, strlen(expected)), 0, "%s, not %s", reason,
+                         expected);
+            free(text);
+            json_object_set_new(object, name, json_true());
+        }
+        json_object_set(object, name, value);
+    }
+    json_decref(members);
+}
+
+Test(receipt_file, a_member_that_is_missing_or_of_another_type_is_named)
+{
+    struct receipt_fixture fixture;
+    struct buffer json = { 0 };
+    receipt_fixture_open(&fixture, 23, 23);
+    cr_assert_eq(receipt_fixture_build(&fixture, 17, &json), OK);
+    json_t *root = json_loadb((const char *)json.data, json.size, 0, NULL);
+    expect_named(root, root, "");
+    expect_named(root, json_array_get(json_object_get(root, "receipts"), 0), "receipts[0]: ");
     json_decref(root);
     buffer_close(&json);
     receipt_fixture_close(&fixture);
