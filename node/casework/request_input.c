@@ -23,14 +23,24 @@ static const int64_t OCCURRED_AT_MAX_MS = INT64_C(4102444800000); /* the year 21
 
 /* ---- the faults, each once ------------------------------------------------------------------- */
 
+/* The words of request_words.c; a test compares. */
+#define KINDS    "complaint, suggestion, criticism, problem, idea, request, question, report, thanks"
+#define CHANNELS "phone, walk_in, letter, desk, web, sms, import"
+
 #define FAULT_LIST(X)                                                                              \
-    X(KIND, kind, missing, "The kind is missing.", "نوع درخواست وارد نشده است.")                   \
-    X(KIND, kind, unknown, "The kind is none of the known ones.", "نوع درخواست شناخته نیست.")      \
-    X(CHANNEL, channel, missing, "The channel is missing.", "راه دریافت وارد نشده است.")           \
-    X(CHANNEL, channel, unknown, "The channel is none of the known ones.",                         \
+    X(KIND, kind, missing, "The kind is missing: one of " KINDS ".",                               \
+      "نوع درخواست وارد نشده است.")                                                                \
+    X(KIND, kind, unknown, "The kind is none of " KINDS ".", "نوع درخواست شناخته نیست.")           \
+    X(CHANNEL, channel, missing, "The channel is missing: one of " CHANNELS ".",                   \
+      "راه دریافت وارد نشده است.")                                                                 \
+    X(CHANNEL, channel, unknown, "The channel is none of " CHANNELS ".",                           \
       "راه دریافت شناخته نیست.")                                                                   \
-    X(SUBJECT, subject, missing, "The subject is missing.", "موضوع وارد نشده است.")                \
-    X(SUBJECT, subject, unknown, "The subject is none of the known codes.",                        \
+    X(SUBJECT, subject, missing,                                                                   \
+      "The subject is missing: a code such as water.outage; `samadctl request subjects` lists "    \
+      "them.",                                                                                     \
+      "موضوع وارد نشده است.")                                                                      \
+    X(SUBJECT, subject, unknown,                                                                   \
+      "The subject is none of the known codes; `samadctl request subjects` lists them.",           \
       "موضوع در فهرست موضوع‌ها نیست.")                                    \
     X(SUBJECT, subject, retired, "The subject is no longer in use.",                               \
       "این موضوع دیگر به کار نمی‌رود.")                                   \

@@ -1,4 +1,5 @@
-/* request add, show, list, erase: single requests through the API. */
+/* request add, show, list, subjects, erase: single requests through the API. */
+#include "node/casework/subject.h"
 #include "node/casework/tracking_code.h"
 #include "node/cli/answer.h"
 #include "node/cli/api_client.h"
@@ -171,6 +172,24 @@ enum cli_exit cmd_request_list(struct cli *cli, int count, char **arguments)
     }
     table_print(table);
     json_decref(answer);
+    return CLI_OK;
+}
+
+enum cli_exit cmd_request_subjects(struct cli *cli, int count, char **arguments)
+{
+    (void)count;
+    (void)arguments;
+    struct table *table = table_new("subjects", cli->json);
+    table_column(table, "SUBJECT", TABLE_TEXT);
+    table_column(table, "NAME", TABLE_TEXT);
+    for (size_t i = 0; i < SUBJECT_COUNT; i++) {
+        if (SUBJECTS[i].retired)
+            continue;
+        table_row(table);
+        table_text(table, SUBJECTS[i].code);
+        table_text(table, SUBJECTS[i].name_fa);
+    }
+    table_print(table);
     return CLI_OK;
 }
 

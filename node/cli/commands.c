@@ -29,12 +29,13 @@ static const struct cli_option LOG_TAIL[] = {
 };
 static const struct cli_option REQUEST_ADD[] = {
     { "kind", 0, "WORD",
-      "complaint, suggestion, criticism, problem, idea, request (default), ..." },
-    { "channel", 0, "WORD", "phone, walk-in, letter, desk (default), web, sms, import" },
-    { "subject", 0, "CODE", "for example water.outage" },
-    { "text", 0, "TEXT", "what the citizen says" },
-    { "name", 0, "NAME", "who says it" },
-    { "national-id", 0, "DIGITS", "ten digits" },
+      "complaint, suggestion, criticism, problem, idea, request (default), question, report, "
+      "thanks" },
+    { "channel", 0, "WORD", "phone, walk_in, letter, desk (default), web, sms, import" },
+    { "subject", 0, "CODE", "required: one of `samadctl request subjects`" },
+    { "text", 0, "TEXT", "required: what the citizen says" },
+    { "name", 0, "NAME", "required: who says it" },
+    { "national-id", 0, "DIGITS", "ten digits; this or a phone number is required" },
     { "phone", 0, "NUMBER", "mobile or landline" },
     { "place", 0, "PLACE", "\"IR-24\", or a place in the node's province" },
     { "address", 0, "TEXT", "street and number" },
@@ -126,14 +127,20 @@ const struct cli_command CLI_COMMANDS[] = {
       "scope person.",
       REQUEST_SHOW, cmd_request_show },
     { "request list", "", 0, 0, "the newest requests", NULL, REQUEST_LIST, cmd_request_list },
+    { "request subjects", "", 0, 0, "the codes that say what a request is about", NULL, NULL,
+      cmd_request_subjects },
     { "request erase", "CODE --reason TEXT", 1, 1, "erase the personal data of a request",
       "Facts and counts stay; the erasure is a record of its own and reaches every holder.",
       REQUEST_ERASE, cmd_request_erase },
     { "request import", "FILE.jsonl", 1, 1, "register requests from a file",
-      "One JSON object a line: the members of POST /v1/requests and idempotency_key. A bad line "
-      "is\n"
-      "reported and the rest goes on; lines that were registered before count as duplicates. Exit\n"
-      "status 1 when lines were refused.",
+      "One JSON object a line: the members of POST /v1/requests and idempotency_key.\n"
+      "Required: idempotency_key (1 to 64 printable ASCII characters, another one for each line),\n"
+      "kind (complaint, suggestion, criticism, problem, idea, request, question,\n"
+      "report, thanks), channel (phone, walk_in, letter, desk, web, sms, import),\n"
+      "subject (`samadctl request subjects` lists the codes), text, name, and phone or national_id.\n"
+      "May be there: place, address, occurred_at (ISO 8601 with offset).\n"
+      "A bad line is reported and the rest goes on; lines that were registered before count as\n"
+      "duplicates. Exit status 1 when lines were refused.",
       REQUEST_IMPORT, cmd_request_import },
     { "receipt export", "CODE", 1, 1, "the proof that a request is recorded, as a file",
       "It proves itself and holds no personal data.", RECEIPT_EXPORT, cmd_receipt_export },

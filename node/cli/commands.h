@@ -11,8 +11,8 @@ cli_run_command cmd_status, cmd_lag;                                /* cmd_statu
 cli_run_command cmd_log_ls, cmd_log_cat, cmd_log_tail;              /* cmd_log.c */
 cli_run_command cmd_log_verify;                                     /* cmd_verify.c */
 cli_run_command cmd_log_export;                                     /* cmd_export.c */
-cli_run_command cmd_request_add, cmd_request_show, cmd_request_list, cmd_request_erase;
-/* cmd_request.c */
+cli_run_command cmd_request_add, cmd_request_show, cmd_request_list;     /* cmd_request.c */
+cli_run_command cmd_request_subjects, cmd_request_erase;                /* the same */
 cli_run_command cmd_request_import;                     /* cmd_import.c */
 cli_run_command cmd_receipt_export, cmd_receipt_verify; /* cmd_receipt.c */
 cli_run_command cmd_fork_show;                          /* cmd_fork.c */

@@ -142,10 +142,12 @@ static void start_line(struct import *import, struct import_transfer *transfer, 
     if (size > IMPORT_LINE_SIZE_MAX) {
         refuse_line(import, line, "line", "is too long");
     } else if (!json_is_object(object)) {
-        refuse_line(import, line, "JSON", object ? "not an object" : error.text);
+        refuse_line(import, line, "JSON", object ? "is not an object" : error.text);
     } else if (!key || !key_is_valid(key)) {
         refuse_line(import, line, "idempotency_key",
-                    "is missing or not 1 to 64 printable ASCII characters");
+                    key ? "is not 1 to 64 printable ASCII characters without spaces"
+                        : "is missing: a string that is another one for each request, so that a "
+                          "repeated import registers nothing twice");
     } else {
         transfer->key = strdup(key);
         json_object_del(object, "idempotency_key");

@@ -1,5 +1,7 @@
 #include "node/casework/request_input.h"
 
+#include "node/casework/request_words.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +102,34 @@ Test(request_input, an_empty_form_names_every_required_field_at_once)
     cr_assert_eq(faults.count, 6);
     cr_assert(named[FIELD_KIND] && named[FIELD_CHANNEL] && named[FIELD_SUBJECT] &&
               named[FIELD_TEXT] && named[FIELD_NAME] && named[FIELD_PHONE]);
+}
+
+/* Of the fault of `field`. */
+static const char *message_of(enum request_field field)
+{
+    for (size_t i = 0; i < faults.count; i++)
+        if (faults.items[i].field == field)
+            return faults.items[i].message;
+    return "";
+}
+
+static void expect_words_named(void)
+{
+    cr_assert_eq(check(), ERR_REFUSED);
+    for (size_t i = 0; i < REQUEST_KIND_COUNT; i++)
+        cr_expect(strstr(message_of(FIELD_KIND), REQUEST_KINDS[i].word), "%s",
+                  REQUEST_KINDS[i].word);
+    for (size_t i = 0; i < REQUEST_CHANNEL_COUNT; i++)
+        cr_expect(strstr(message_of(FIELD_CHANNEL), REQUEST_CHANNELS[i].word), "%s",
+                  REQUEST_CHANNELS[i].word);
+}
+
+Test(request_input, a_missing_or_unknown_kind_or_channel_is_told_the_words_there_are)
+{
+    input.kind = input.channel = BYTES_NONE;
+    expect_words_named();
+    input.kind = input.channel = bytes_of_string("pigeon");
+    expect_words_named();
 }
 
 Test(request_input, a_form_of_garbage_names_every_field_at_once)

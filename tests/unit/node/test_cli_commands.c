@@ -1,3 +1,5 @@
+#include "node/casework/request_words.h"
+#include "node/casework/subject.h"
 #include "tests/support/folder.h"
 #include "tests/unit/node/cli_capture.h"
 
@@ -40,6 +42,30 @@ Test(cli, every_command_explains_itself_with_its_options)
             cr_expect(strstr(text(&out), option->help), "%s --%s", command->name, option->name);
         buffer_close(&out);
     }
+}
+
+Test(cli, what_registers_requests_names_every_kind_and_channel)
+{
+    static const char *const NAMES[] = { "add", "import" };
+    for (size_t name = 0; name < 2; name++) {
+        struct buffer out = { 0 };
+        cr_assert_eq(CLI(&out, "request", NAMES[name], "--help"), CLI_OK);
+        for (size_t i = 0; i < REQUEST_KIND_COUNT; i++)
+            cr_expect(strstr(text(&out), REQUEST_KINDS[i].word), "%s", REQUEST_KINDS[i].word);
+        for (size_t i = 0; i < REQUEST_CHANNEL_COUNT; i++)
+            cr_expect(strstr(text(&out), REQUEST_CHANNELS[i].word), "%s", REQUEST_CHANNELS[i].word);
+        buffer_close(&out);
+    }
+}
+
+Test(cli, the_subjects_that_are_in_use_are_listed)
+{
+    struct buffer out = { 0 };
+    cr_assert_eq(CLI(&out, "-o", "json", "request", "subjects"), CLI_OK);
+    for (size_t i = 0; i < SUBJECT_COUNT; i++)
+        cr_expect_eq(strstr(text(&out), SUBJECTS[i].code) != NULL, SUBJECTS[i].retired == 0, "%s",
+                     SUBJECTS[i].code);
+    buffer_close(&out);
 }
 
 Test(cli, the_reference_in_deploy_is_the_one_that_the_table_makes)

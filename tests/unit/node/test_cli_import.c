@@ -198,7 +198,7 @@ Test(import, reports_each_bad_line_by_number_and_field_and_goes_on)
     const char *words = (const char *)err.data;
     cr_expect(strstr(words, "line 2: JSON: "), "%s", words);
     cr_expect(strstr(words, "line 4: idempotency_key: "));
-    cr_expect(strstr(words, "line 5: JSON: not an object"));
+    cr_expect(strstr(words, "line 5: JSON: is not an object"));
     cr_expect(strstr(words, "line 6: subject: The subject is unknown."));
     cr_expect_null(strstr(words, "line 3"), "an empty line is no fault");
     cr_expect_eq(count_of(&out, "registered"), 2);
