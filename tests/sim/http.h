@@ -1,0 +1,36 @@
+/* node/http/server.h without sockets: requests come from the simulation's clients and answers go back
+ * by callback. Routing, tokens and refusals before the body are as in node/http/server.c.
+ *
+ * A server has a thread of its own (pthread_create: a fiber of the node in the simulator) that calls
+ * the handlers one after the other. The server is known by the address it listens on. */
+#ifndef TESTS_SIM_HTTP_H
+#define TESTS_SIM_HTTP_H
+
+#include "node/http/server.h"
+
+/* Copied. */
+struct http_call {
+    const char *address; /* as in api_listen of the node's config */
+    const char *method;
+    const char *path;            /* with its query: "/v1/requests?limit=5" */
+    const char *token;           /* or NULL */
+    const char *idempotency_key; /* or NULL */
+    struct bytes body;           /* application/json */
+};
+
+/* Called once for each call that was taken, on the answering thread: schedules what follows, does
+ * not call back into the server. Status 0: the connection ended without an answer. `content` is
+ * valid during the call. */
+typedef void http_on_answer(void *context, unsigned status, struct bytes content);
+
+/* ERR_CLOSED: nobody listens there. ERR_NOMEM. From any thread, and from none (the driver). */
+enum err http_call(const struct http_call *call, http_on_answer *on_answer, void *context);
+
+/* The node behind this address dies: each call under way ends with status 0 now, and whatever its
+ * handlers still answer is swallowed. New calls are refused. */
+void http_cut(const char *address);
+
+/* How many calls wait for an answer there. */
+size_t http_waiting(const char *address);
+
+#endif
