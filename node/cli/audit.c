@@ -295,7 +295,7 @@ static void add_line(struct audit *audit, const struct audit_log *province,
         return;
     log_id_origin(&province->id, origin);
     table_row(audit->table);
-    table_text(audit->table, origin);
+    table_log(audit->table, origin);
     table_number(audit->table, province->count);
     table_number(audit->table, hub->count);
     table_number(audit->table, counts->requests);

@@ -59,7 +59,7 @@ static enum err add_fork(const struct local *local, const struct log_state *stat
     const char *verdict = readable ? judge(local, state, evidence.proof, proof) : "unreadable";
     log_id_origin(&state->id, origin);
     table_row(table);
-    table_text(table, origin);
+    table_log(table, origin);
     table_number(table, sequence);
     table_text(table, evidence.peer);
     if (readable && evidence.proof.size > 0 && proof->has_position)

@@ -11,32 +11,68 @@
 #define RECORDS_PER_TRANSACTION 1000 /* a reading transaction pins pages: never a long one */
 #define TAIL_PAUSE_MS           300
 #define TAIL_COUNT              10
+#define ROOT_DIGITS_SHOWN       16 /* in a table; JSON has the whole root */
 
 /* ---- ls -------------------------------------------------------------------------------------- */
 
-static void receipts_of(const struct local *local, struct store_txn *txn, uint32_t number,
-                        char out[512])
+/* 0: there is none. */
+static uint64_t receipt_size(const struct local *local, struct store_txn *txn, uint32_t number,
+                             const char *hub)
 {
+    struct buffer note = { 0 };
+    uint64_t size = 0;
+    enum err err = log_receipt_get(local->logs, txn, number, hub, &note, &size);
+    buffer_close(&note);
+    return err == OK ? size : 0;
+}
+
+/* The hubs' receipts for an own log as words, and how many of its records all of them, or as many as
+ * `national` asks for, have signed for. */
+static uint64_t receipts_of(const struct local *local, struct store_txn *txn, uint32_t number,
+                            char out[512])
+{
+    const struct config *config = local->config;
     size_t used = 0;
+    uint64_t national = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < local->config->hub_count; i++) {
-        struct buffer note = { 0 };
-        uint64_t size;
-        const char *hub = local->config->hubs[i].name;
-        if (log_receipt_get(local->logs, txn, number, hub, &note, &size) == OK && used < 440)
-            used += (size_t)snprintf(out + used, 512 - used, "%s%s:%llu", used ? " " : "", hub,
-                                     (unsigned long long)size);
-        buffer_close(&note);
+    for (size_t i = 0; i < config->hub_count; i++) {
+        uint64_t size = receipt_size(local, txn, number, config->hubs[i].name);
+        unsigned as_far = 0;
+        for (size_t j = 0; j < config->hub_count; j++)
+            as_far += receipt_size(local, txn, number, config->hubs[j].name) >= size;
+        if (as_far >= config->national_receipts && size > national)
+            national = size;
+        if (size > 0 && used < 440)
+            used += (size_t)snprintf(out + used, 512 - used, "%s%s:%llu", used ? " " : "",
+                                     config->hubs[i].name, (unsigned long long)size);
     }
+    return national;
+}
+
+/* What stands in a log's line about receipts. At a hub, logs of others are those it signs for; a
+ * province signs for none. */
+static void add_receipts(const struct local *local, struct store_txn *txn, uint32_t number,
+                         const struct log_state *state, struct table *table)
+{
+    char receipts[512] = "";
+    bool own = strcmp(state->id.node, local->config->node) == 0;
+    uint64_t national = own ? receipts_of(local, txn, number, receipts) : 0;
+    if (own && local->config->hub_count > 0)
+        table_number(table, national);
+    else if (!own && local->config->role == ROLE_HUB)
+        table_number(table, state->cosigned_size);
+    else
+        table_none(table);
+    table_text(table, receipts);
 }
 
 static enum err add_log(const struct local *local, struct store_txn *txn, uint32_t number,
-                        struct table *table)
+                        struct table *table, bool json)
 {
     struct log_state state;
     struct merkle_frontier frontier;
     struct hash root;
-    char origin[LOG_ORIGIN_SIZE_MAX + 1], hex[2 * HASH_SIZE + 1], receipts[512];
+    char origin[LOG_ORIGIN_SIZE_MAX + 1], hex[2 * HASH_SIZE + 1];
     enum err err = log_state_get(local->logs, txn, number, &state);
     if (err == OK)
         err = log_frontier(local->logs, txn, number, &frontier);
@@ -45,16 +81,16 @@ static enum err add_log(const struct local *local, struct store_txn *txn, uint32
     log_id_origin(&state.id, origin);
     merkle_frontier_root(&frontier, &root);
     hex_encode(hex, BYTES_OF_ARRAY(root.bytes));
-    receipts_of(local, txn, number, receipts);
+    if (!json)
+        hex[ROOT_DIGITS_SHOWN] = '\0';
     table_row(table);
     table_number(table, number);
-    table_text(table, origin);
+    table_log(table, origin);
     table_number(table, state.size);
     table_text(table, hex);
     table_flag(table, strcmp(state.id.node, local->config->node) == 0);
     table_flag(table, state.frozen);
-    table_number(table, state.cosigned_size);
-    table_text(table, receipts);
+    add_receipts(local, txn, number, &state, table);
     return OK;
 }
 
@@ -73,13 +109,13 @@ enum cli_exit cmd_log_ls(struct cli *cli, int count, char **arguments)
     table_column(table, "ROOT", TABLE_TEXT);
     table_column(table, "OWN", TABLE_FLAG);
     table_column(table, "FROZEN", TABLE_FLAG);
-    table_column(table, "RECEIPTED_SIZE", TABLE_NUMBER);
+    table_column(table, cli->json ? "RECEIPTED_SIZE" : "RECEIPTED", TABLE_NUMBER);
     table_column(table, "RECEIPTS", TABLE_TEXT);
     struct store_txn txn = store_begin_read(log_store_environment(local.logs));
     enum err err = txn.err;
     uint32_t logs = log_count(local.logs, &txn);
     for (uint32_t i = 0; i < logs && err == OK; i++)
-        err = add_log(&local, &txn, i, table);
+        err = add_log(&local, &txn, i, table, cli->json);
     store_abort(&txn);
     table_print(table);
     if (err != OK)

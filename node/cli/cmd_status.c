@@ -39,85 +39,115 @@ static enum cli_exit get_status(struct cli *cli, json_t **status)
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static void print_peers(const json_t *peers, bool json)
+struct title {
+    const char *text;
+    enum table_type type;
+};
+
+/* One row for each of the status's list `name`, made by `add`; titles end with NULL. */
+static void print_rows(const json_t *status, const char *name, const struct title *titles,
+                       void (*add)(struct table *table, const json_t *status, const json_t *row))
+{
+    const json_t *row;
+    size_t i;
+    struct table *table = table_new(name, false);
+    for (; titles->text; titles++)
+        table_column(table, titles->text, titles->type);
+    json_array_foreach(json_object_get(status, name), i, row)
+    {
+        table_row(table);
+        add(table, status, row);
+    }
+    table_print(table);
+}
+
+/* An error that a connection has overcome is history: the log has it, and -o json. */
+static void add_peer(struct table *table, const json_t *status, const json_t *peer)
+{
+    (void)status;
+    bool connected = flag_of(peer, "connected");
+    table_text(table, text_of(peer, "node"));
+    table_text(table, text_of(peer, "role"));
+    table_flag(table, connected);
+    table_number(table, number_of(peer, "lag_records"));
+    table_decimal(table, json_number_value(json_object_get(peer, "lag_seconds")), 1);
+    table_text(table, text_of(peer, "since"));
+    table_text(table, connected ? NULL : text_of(peer, "last_error"));
+}
+
+static void print_peers(const json_t *status)
+{
+    static const struct title TITLES[] = {
+        { "NODE", TABLE_TEXT },          { "ROLE", TABLE_TEXT },          { "CONNECTED", TABLE_FLAG },
+        { "LAG_RECORDS", TABLE_NUMBER }, { "LAG_SECONDS", TABLE_NUMBER }, { "SINCE", TABLE_TEXT },
+        { "ERROR", TABLE_TEXT },         { NULL, TABLE_TEXT }
+    };
+    print_rows(status, "peers", TITLES, add_peer);
+}
+
+/* Hubs sign for what they follow: for an own log when this node has a hub. */
+static bool gives_receipts(const json_t *status, bool own)
 {
     const json_t *peer;
     size_t i;
-    struct table *table = table_new("peers", json);
-    table_column(table, "NODE", TABLE_TEXT);
-    table_column(table, "ROLE", TABLE_TEXT);
-    table_column(table, "CONNECTED", TABLE_FLAG);
-    table_column(table, "LAG_RECORDS", TABLE_NUMBER);
-    table_column(table, "LAG_SECONDS", TABLE_NUMBER);
-    table_column(table, "SINCE", TABLE_TEXT);
-    table_column(table, "LAST_ERROR", TABLE_TEXT);
-    json_array_foreach(peers, i, peer)
+    const char *role = text_of(status, "role");
+    if (!own)
+        return role && strcmp(role, "hub") == 0;
+    json_array_foreach(json_object_get(status, "peers"), i, peer)
     {
-        table_row(table);
-        table_text(table, text_of(peer, "node"));
-        table_text(table, text_of(peer, "role"));
-        table_flag(table, flag_of(peer, "connected"));
-        table_number(table, number_of(peer, "lag_records"));
-        table_decimal(table, json_number_value(json_object_get(peer, "lag_seconds")), 1);
-        table_text(table, text_of(peer, "since"));
-        table_text(table, text_of(peer, "last_error"));
+        role = text_of(peer, "role");
+        if (role && strcmp(role, "hub") == 0)
+            return true;
     }
-    table_print(table);
+    return false;
 }
 
-static void print_logs(const json_t *logs)
+/* As in `log ls`: of an own log what is national, of another what this node has signed for. */
+static void add_log(struct table *table, const json_t *status, const json_t *log)
 {
-    const json_t *log;
-    size_t i;
-    struct table *table = table_new("logs", false);
-    table_column(table, "LOG", TABLE_TEXT);
-    table_column(table, "SIZE", TABLE_NUMBER);
-    table_column(table, "NATIONAL", TABLE_NUMBER);
-    table_column(table, "RECEIPTED", TABLE_NUMBER);
-    table_column(table, "LIVE", TABLE_FLAG);
-    table_column(table, "FROZEN", TABLE_FLAG);
-    table_column(table, "ROOT", TABLE_TEXT);
-    json_array_foreach(logs, i, log)
-    {
-        char root[17] = "";
-        bool own = flag_of(log, "own");
-        snprintf(root, sizeof root, "%.16s", text_of(log, "root") ? text_of(log, "root") : "");
-        table_row(table);
-        table_text(table, text_of(log, "log"));
-        table_number(table, number_of(log, "size"));
-        if (own)
-            table_number(table, number_of(log, "national_size"));
-        else
-            table_text(table, "-");
-        if (own)
-            table_text(table, "-");
-        else
-            table_number(table, number_of(log, "receipted_size"));
-        table_flag(table, flag_of(log, "live"));
-        table_flag(table, flag_of(log, "frozen"));
-        table_text(table, root);
-    }
-    table_print(table);
+    char root[17] = "";
+    bool own = flag_of(log, "own");
+    uint64_t receipted = number_of(log, own ? "national_size" : "receipted_size");
+    snprintf(root, sizeof root, "%.16s", text_of(log, "root") ? text_of(log, "root") : "");
+    table_log(table, text_of(log, "log"));
+    table_number(table, number_of(log, "size"));
+    if (receipted > 0 || gives_receipts(status, own))
+        table_number(table, receipted);
+    else
+        table_none(table);
+    table_flag(table, own);
+    table_flag(table, flag_of(log, "live"));
+    table_flag(table, flag_of(log, "frozen"));
+    table_text(table, root);
 }
 
-static void print_alarms(const json_t *alarms, bool json)
+static void print_logs(const json_t *status)
 {
-    const json_t *alarm;
-    size_t i;
-    struct table *table = table_new("alarms", json);
-    table_column(table, "ALARM", TABLE_TEXT);
-    table_column(table, "SUBJECT", TABLE_TEXT);
-    table_column(table, "DETAIL", TABLE_TEXT);
-    table_column(table, "SINCE", TABLE_TEXT);
-    json_array_foreach(alarms, i, alarm)
-    {
-        table_row(table);
-        table_text(table, text_of(alarm, "kind"));
-        table_text(table, text_of(alarm, "subject"));
-        table_text(table, text_of(alarm, "detail"));
-        table_text(table, text_of(alarm, "since"));
-    }
-    table_print(table);
+    static const struct title TITLES[] = {
+        { "LOG", TABLE_TEXT },  { "SIZE", TABLE_NUMBER }, { "RECEIPTED", TABLE_NUMBER },
+        { "OWN", TABLE_FLAG },  { "LIVE", TABLE_FLAG },   { "FROZEN", TABLE_FLAG },
+        { "ROOT", TABLE_TEXT }, { NULL, TABLE_TEXT }
+    };
+    print_rows(status, "logs", TITLES, add_log);
+}
+
+static void add_alarm(struct table *table, const json_t *status, const json_t *alarm)
+{
+    (void)status;
+    table_text(table, text_of(alarm, "kind"));
+    table_log(table, text_of(alarm, "subject"));
+    table_text(table, text_of(alarm, "since"));
+    table_text(table, text_of(alarm, "detail"));
+}
+
+static void print_alarms(const json_t *status)
+{
+    static const struct title TITLES[] = { { "ALARM", TABLE_TEXT },
+                                           { "SUBJECT", TABLE_TEXT },
+                                           { "SINCE", TABLE_TEXT },
+                                           { "DETAIL", TABLE_TEXT },
+                                           { NULL, TABLE_TEXT } };
+    print_rows(status, "alarms", TITLES, add_alarm);
 }
 
 static void print_space(const json_t *space)
@@ -144,12 +174,12 @@ static void print_status(const json_t *status)
            (unsigned long long)number_of(status, "queue"));
     print_space(json_object_get(status, "space"));
     puts("");
-    print_logs(json_object_get(status, "logs"));
+    print_logs(status);
     puts("");
-    print_peers(json_object_get(status, "peers"), false);
+    print_peers(status);
     if (json_array_size(alarms) > 0) {
         puts("");
-        print_alarms(alarms, false);
+        print_alarms(status);
     }
 }
 
@@ -201,9 +231,9 @@ enum cli_exit cmd_lag(struct cli *cli, int count, char **arguments)
         json_t *answer = json_pack("{s:O, s:O}", "peers", peers, "alarms", alarms);
         answer_json(answer);
     } else {
-        print_peers(peers, false);
+        print_peers(status);
         if (json_array_size(alarms) > 0)
-            print_alarms(alarms, false);
+            print_alarms(status);
     }
     result = lag_judge(cli, peers, alarms);
     json_decref(status);

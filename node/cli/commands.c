@@ -102,11 +102,12 @@ const struct cli_command CLI_COMMANDS[] = {
       "Exit status 1 when a peer is not connected or an alarm stands: for monitoring.", NULL,
       cmd_lag },
     { "log ls", "", 0, 0, "the logs that are stored here",
-      "Reads the store, also while samadd runs.", NULL, cmd_log_ls },
+      "Reads the store, also while samadd runs. RECEIPTED is, of an own log, how many of its records\n"
+      "have the receipts that make them national, and at a hub, of a log it follows, how many it has\n"
+      "signed for. Names and roots are shortened; -o json has them whole.", NULL, cmd_log_ls },
     { "log cat", "LOG", 1, 1, "the records of a log",
-      "LOG is a number of `log ls`, an origin, or a piece of one that no other log has. With -o "
-      "json\n"
-      "one object a line.",
+      "LOG is a number or name of `log ls`, an origin, or a piece of one that no other log has.\n"
+      "With -o json one object a line.",
       LOG_CAT, cmd_log_cat },
     { "log tail", "LOG", 1, 1, "the last records of a log", NULL, LOG_TAIL, cmd_log_tail },
     { "log verify", "[LOG]", 0, 1, "recompute everything that is stored",
@@ -151,10 +152,10 @@ const struct cli_command CLI_COMMANDS[] = {
     { "fork show", "[LOG]", 0, 1, "logs of which two histories were signed",
       "Exit status 1 when there are any.", FORK_SHOW, cmd_fork_show },
     { "view rebuild", "--check", 0, 0, "prove that the views are what the logs say",
-      "Folds the logs again into a temporary folder and compares. RECORDS are those that the views "
-      "on\n"
-      "disk hold; a running node keeps newer ones in memory and writes them later. Exit status 1\n"
-      "when they differ.",
+      "Folds the logs again into a temporary folder and compares. Of the records that are STORED,\n"
+      "those are COMPARED that the views on disk are made of: a running node keeps the view of\n"
+      "newer ones in memory and writes it later, at the latest when it stops. Exit status 1 when\n"
+      "they differ.",
       VIEW_REBUILD, cmd_view_rebuild },
     { "audit", "--hub HUB.conf PROVINCE.conf ...", 0, CLI_ANY,
       "compare the stores of provinces with that of a hub",

@@ -1,11 +1,15 @@
 #include "node/cli/table.h"
 
 #include "proto/base/require.h"
+#include "proto/record/log_id.h"
 
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { INCARNATION_DIGITS_SHOWN = 8 };
 
 struct table {
     struct libscols_table *table;
@@ -48,6 +52,25 @@ void table_row(struct table *table)
 void table_text(struct table *table, const char *text)
 {
     scols_line_set_data(table->line, table->column++, text);
+}
+
+void table_log(struct table *table, const char *origin)
+{
+    static const char PREFIX[] = "samad/";
+    struct log_id id;
+    char text[LOG_ORIGIN_SIZE_MAX + 1];
+    if (table->json || !origin || log_id_from_origin(&id, bytes_of_string(origin)) != OK) {
+        table_text(table, origin);
+        return;
+    }
+    size_t cut = strlen(PREFIX) + 2 * INCARNATION_SIZE - INCARNATION_DIGITS_SHOWN;
+    snprintf(text, sizeof text, "%.*s", (int)(strlen(origin) - cut), origin + strlen(PREFIX));
+    table_text(table, text);
+}
+
+void table_none(struct table *table)
+{
+    table_text(table, table->json ? NULL : "-");
 }
 
 void table_number(struct table *table, uint64_t number)
