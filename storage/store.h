@@ -102,6 +102,12 @@ enum err store_space_update(struct store *store, struct store_space *out);
 /* Extends the file ahead of use up to the reserve. Called between transactions by the writing
  * thread. ERR_FULL when the file system has no room: not fatal, reserve_reached is then set. */
 enum err store_extend(struct store *store);
+/* Writes zeros over the next part of what is allocated ahead, when small transactions have come near
+ * its end. The first write to a block that is only allocated changes the file's metadata, and the sync
+ * of that commit waits for it; this way one commit in several does. Called between transactions by the
+ * writing thread, which must have none open. Large transactions are left alone: writing twice would
+ * cost more. ERR_IO: the store is poisoned, as by a failed commit; lack of room is no failure. */
+enum err store_zero_ahead(struct store *store);
 /* True when the map should grow before the next group of `size` bytes. */
 bool store_needs_growth(struct store *store, size_t size);
 /* Doubles the map. Called by the writing thread between its transactions; keeps new readers out

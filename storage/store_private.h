@@ -51,6 +51,8 @@ struct store {
         uint64_t leaf_pages, branch_pages;
     } charge;
     uint64_t room_pages; /* allocated ahead of use when it began */
+
+    uint64_t zeros_end, zeros_seen; /* the writing thread's: written ahead up to, when it looked */
 };
 
 /* Opens what is there, or makes it in the folder. */

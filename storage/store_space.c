@@ -8,10 +8,13 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define EXTEND_STEP_SIZE     ((uint64_t)8 << 20)
 #define EXTEND_STEP_SIZE_MIN ((uint64_t)64 << 10)
 #define CHARGE_PAGES_FIXED   64 /* roots, branches, the list of free pages */
+#define ZERO_STEP_SIZE       ((uint64_t)256 << 10)
+#define ZERO_GROWTH_MAX      ((uint64_t)128 << 10) /* in one transaction */
 
 uint64_t store_charge_pages(const struct store *store, const struct store_charge *charge,
                             uint64_t leaf_pages, uint64_t branch_pages)
@@ -92,6 +95,41 @@ enum err store_extend(struct store *store)
     enum err err = store_file_extend(store, store_used_size(store) + reserve);
     store_judge_reserve(store, store_ahead(store), disk_free_size(store));
     return err;
+}
+
+/* Nothing is lost to a disk without room, or to one that took less: the zeros are only a help. */
+static enum err store_write_zeros(struct store *store, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[ZERO_STEP_SIZE];
+    while (from < to) {
+        uint64_t left = to - from;
+        size_t size = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        ssize_t written = pwrite(store->file, zeros, size, (off_t)from);
+        if (written > 0)
+            from += (uint64_t)written;
+        else if (written == 0 || errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+            break;
+        else if (errno != EINTR)
+            return store_remember_failure(store, "write ahead", errno, ERR_IO);
+    }
+    store->zeros_end = to; /* also when it broke off: the next step is tried, not this one again */
+    return OK;
+}
+
+enum err store_zero_ahead(struct store *store)
+{
+    if (store->read_only || atomic_load(&store->poisoned))
+        return OK;
+    uint64_t used = store_used_size(store), file = atomic_load(&store->file_size);
+    uint64_t grown = used - store->zeros_seen;
+    store->zeros_seen = used;
+    if (grown == 0 || grown > ZERO_GROWTH_MAX || store->zeros_end >= used + ZERO_STEP_SIZE / 4)
+        return OK;
+    /* Beyond the last page of the newest commit and no transaction open: nothing is there that
+     * anybody reads. */
+    uint64_t from = store->zeros_end > used ? store->zeros_end : used;
+    uint64_t to = from + ZERO_STEP_SIZE < file ? from + ZERO_STEP_SIZE : file;
+    return from < to ? store_write_zeros(store, from, to) : OK;
 }
 
 enum err store_space_update(struct store *store, struct store_space *out)

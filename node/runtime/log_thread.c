@@ -169,6 +169,8 @@ static void log_do(struct engine *engine, struct log_work *work)
         log_release_flight(engine, work->flight, err);
     for (size_t i = 0; i < work->job_count; i++)
         work->jobs[i]->done(work->jobs[i], err != OK ? err : work->job_errs[i]);
+    if (store_zero_ahead(log_store_environment(engine->logs)) != OK)
+        engine_fail(engine, ERR_IO, store_failure(log_store_environment(engine->logs)));
     /* Not left to the tick: a second of intake could use up a reserve that is not its own. */
     if (store_touches_reserve(log_store_environment(engine->logs)))
         log_keep_reserve(engine);

@@ -461,6 +461,99 @@ Test(store, the_file_is_allocated_ahead_of_use)
     fixture_close(&fixture);
 }
 
+enum { MARKED_FROM = 1 << 20, MARKED_TO = 3 << 20, BLOCK_SIZE = 4096 };
+
+/* Puts a mark where nothing is written yet. */
+static void mark_file_ahead(const char *folder)
+{
+    static uint8_t marks[MARKED_TO - MARKED_FROM];
+    char path[FOLDER_PATH_SIZE];
+    folder_path(path, folder, "data.mdb");
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    memset(marks, 0xee, sizeof marks);
+    cr_assert_eq(pwrite(file, marks, sizeof marks, MARKED_FROM), (ssize_t)sizeof marks);
+    close(file);
+}
+
+/* Blocks of the marked part that are all zero: no page of the store is. */
+static size_t zero_block_count(const char *folder)
+{
+    static const uint8_t zeros[BLOCK_SIZE];
+    static uint8_t blocks[MARKED_TO - MARKED_FROM];
+    char path[FOLDER_PATH_SIZE];
+    size_t count = 0;
+    folder_path(path, folder, "data.mdb");
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(pread(file, blocks, sizeof blocks, MARKED_FROM), (ssize_t)sizeof blocks);
+    close(file);
+    for (size_t at = 0; at < sizeof blocks; at += BLOCK_SIZE)
+        count += memcmp(blocks + at, zeros, BLOCK_SIZE) == 0;
+    return count;
+}
+
+static void commit_value(struct store *store, uint32_t index, size_t size)
+{
+    static uint8_t value[200000];
+    uint8_t key[4];
+    put_u32(key, index);
+    memset(value, (int)(index % 251) + 1, size);
+    struct store_txn txn = store_begin_write(store);
+    store_append(&txn, ONE, BYTES_OF_ARRAY(key), bytes_of(value, size));
+    cr_assert_eq(store_commit(&txn), OK);
+}
+
+static void expect_value(struct store *store, uint32_t index, size_t size)
+{
+    uint8_t key[4];
+    struct bytes value;
+    put_u32(key, index);
+    struct store_txn txn = store_begin_read(store);
+    cr_assert_eq(store_get(&txn, ONE, BYTES_OF_ARRAY(key), &value), OK);
+    cr_assert_eq(value.size, size);
+    for (size_t i = 0; i < size; i++)
+        cr_assert_eq(value.data[i], index % 251 + 1);
+    store_abort(&txn);
+}
+
+Test(store, zeros_are_written_above_the_used_pages_and_never_over_one)
+{
+    enum { COUNT = 300, VALUE_SIZE = 9000 };
+    struct fixture fixture;
+    size_t most = 0;
+    fixture_open(&fixture);
+    fixture.options.reserve_size = 8 << 20;
+    cr_assert_eq(fixture_reopen(&fixture), OK);
+    mark_file_ahead(fixture.folder);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        if (i == COUNT / 2)
+            cr_assert_eq(fixture_reopen(&fixture), OK);
+        commit_value(fixture.store, i, VALUE_SIZE);
+        cr_assert_eq(store_zero_ahead(fixture.store), OK);
+        size_t count = zero_block_count(fixture.folder);
+        most = count > most ? count : most;
+    }
+    for (uint32_t i = 0; i < COUNT; i++)
+        expect_value(fixture.store, i, VALUE_SIZE);
+    cr_assert(most >= (128 << 10) / BLOCK_SIZE, "%zu", most);
+    cr_assert(most <= (512 << 10) / BLOCK_SIZE, "%zu", most);
+    fixture_close(&fixture);
+}
+
+Test(store, nothing_is_written_ahead_of_large_transactions)
+{
+    struct fixture fixture;
+    fixture_open(&fixture);
+    fixture.options.reserve_size = 8 << 20;
+    cr_assert_eq(fixture_reopen(&fixture), OK);
+    mark_file_ahead(fixture.folder);
+    for (uint32_t i = 0; i < 10; i++) {
+        commit_value(fixture.store, i, 200000);
+        cr_assert_eq(store_zero_ahead(fixture.store), OK);
+        cr_assert_eq(zero_block_count(fixture.folder), 0);
+    }
+    fixture_close(&fixture);
+}
+
 /* A limit on the size of files stands in for a full disk: the extension meets it like one. */
 static void disk_limit(const char *folder, uint64_t more)
 {
