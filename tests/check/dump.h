@@ -83,7 +83,7 @@ struct dump {
     uint64_t time_ns;
     const char *label; /* "final", or what the driver calls it */
     const char *node;  /* as meta says; "" unreadable */
-    bool readable;     /* LMDB could be opened and its tables walked */
+    bool readable;     /* the file is there, has a root, and its tables were found */
     struct dump_log *logs;
     size_t log_count;
     struct dump_problem *problems;
@@ -97,12 +97,11 @@ struct dump_options {
     const uint8_t *data_key; /* 32 bytes; NULL: person parts stay sealed */
 };
 
-/* Reads `<data_folder>/log/data.mdb`. Never NULL but for lack of memory. Opens the file read-only
- * and writes nothing beside it; a process may be using it at the same time (its newest committed
- * state is read). A file that is damaged inside LMDB's own pages can end the process by a signal:
- * dump_read_apart() reads in a child and survives that. */
+/* Reads `<data_folder>/log/data.mdb`, page by page and with a reader of its own, so that a file
+ * damaged anywhere can be read as far as it is good. Nothing is written, and no lock is taken: no
+ * process may be writing the store meanwhile (stopped is good enough). NULL for lack of memory
+ * only. */
 struct dump *dump_read(const char *data_folder, const struct dump_options *options);
-struct dump *dump_read_apart(const char *data_folder, const struct dump_options *options);
 void dump_free(struct dump *dump);
 
 /* Making one: by the reader, by the loader of histories, by tests. Strings are copied; a failed

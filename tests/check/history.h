@@ -85,8 +85,17 @@ struct history_life {
     uint32_t peer;
 };
 
+/* The name is "<class>.<what>"; checkers go by the class:
+ *   net.cut, net.clog, net.delay, net.reset, …   between host and peer, or of everybody
+ *   wire.corrupt, wire.replay, wire.drop, …      bytes on the way are altered or repeated
+ *   disk.full, disk.error, disk.short, disk.slow, disk.torn, …   the device misbehaves as the
+ *                                                failure model of a crash or an error allows
+ *   rest.flip, rest.misdirected, rest.truncated, rest.lost_sync, …   what was durable is damaged
+ *   clock.jump, clock.drift, clock.stuck         number: how far, in ms
+ *   run.memory, run.slow, …                      the process itself
+ *   peer.…                                       what a malicious host does */
 struct history_fault {
-    const char *name; /* "partition", "bit_flip", "clock_jump", …; "" for HEAL */
+    const char *name; /* "" for HEAL */
     uint64_t number;
     uint32_t peer;
 };
