@@ -9,6 +9,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -105,6 +106,26 @@ static void on_signal(uv_signal_t *handle, int number)
     site_stop(running->site);
 }
 
+/* Keys, tokens or folders that are not there or not those of this node. */
+static bool is_of_configuration(enum err err)
+{
+    return err == ERR_NOT_FOUND || err == ERR_MALFORMED || err == ERR_AUTH || err == ERR_SIGNATURE;
+}
+
+static void log_not_started(enum err err, struct buffer *problem)
+{
+    char *what = "out of memory", *next = NULL;
+    buffer_append_u8(problem, 0);
+    if (problem->err == OK) {
+        what = (char *)problem->data;
+        next = strchr(what, '\n');
+        if (next)
+            *next++ = '\0';
+    }
+    log_event(LOG_EVENT_ERROR, "node.not_started", "error", err_name(err), "what", what,
+              next ? "next" : NULL, next, NULL);
+}
+
 static enum site_exit run(const struct config *config)
 {
     static const int NUMBERS[3] = { SIGTERM, SIGINT, SIGHUP };
@@ -117,13 +138,10 @@ static enum site_exit run(const struct config *config)
               config->role == ROLE_HUB ? "hub" : "province", "data", config->data, NULL);
     enum err err = site_open(&running.site, config, &loop, &problem);
     if (err != OK) {
-        buffer_append_u8(&problem, 0);
-        log_event(LOG_EVENT_ERROR, "node.not_started", "error", err_name(err), "what",
-                  problem.err == OK ? (const char *)problem.data : "out of memory", NULL);
+        log_not_started(err, &problem);
         buffer_close(&problem);
         uv_loop_close(&loop);
-        return err == ERR_NOT_FOUND || err == ERR_MALFORMED || err == ERR_AUTH ? EXIT_CONFIG
-                                                                               : EXIT_START;
+        return is_of_configuration(err) ? EXIT_CONFIG : EXIT_START;
     }
     for (size_t i = 0; i < 3; i++) {
         uv_signal_init(&loop, &running.signals[i]);

@@ -8,6 +8,7 @@
 #include "node/runtime/engine.h"
 #include "node/runtime/log.h"
 #include "node/runtime/verifier.h"
+#include "node/store_problem.h"
 #include "node/transport/replicator.h"
 
 #include <errno.h>
@@ -78,23 +79,50 @@ static enum err say(struct buffer *problem, enum err err, const char *path, cons
     return err;
 }
 
+/* The second line: what to do. */
+static enum err say_next(struct buffer *problem, enum err err, const char *next)
+{
+    buffer_append_string(problem, "\n");
+    buffer_append_string(problem, next);
+    return err;
+}
+
+static enum err say_store(struct buffer *problem, const char *data, enum err err)
+{
+    struct buffer next = { 0 };
+    store_problem(data, err, false, problem, &next);
+    buffer_append_u8(&next, '\0');
+    if (next.err == OK && next.size > 1)
+        say_next(problem, err, (const char *)next.data);
+    buffer_close(&next);
+    return err;
+}
+
 /* One process a data folder: two would sign different records at one position. */
 static enum err take_lock(struct site *site, struct buffer *problem)
 {
     char path[4096], pid[32] = "";
     const char *folder = site->config->data;
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return say(problem, ERR_IO, folder, strerror(errno));
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        say(problem, ERR_IO, folder, strerror(errno));
+        return say_next(problem, ERR_IO,
+                        errno == ENOENT ? "make its parent (is the disk mounted?), or correct `data` "
+                                          "in the configuration"
+                                        : "let the user that runs samadd make it, or correct "
+                                          "`data` in the configuration");
+    }
     snprintf(path, sizeof path, "%s/lock", folder);
     site->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (site->lock < 0)
-        return say(problem, ERR_IO, path, strerror(errno));
+        return say_store(problem, folder, ERR_IO);
     if (flock(site->lock, LOCK_EX | LOCK_NB) != 0) {
         char what[128];
         ssize_t size = pread(site->lock, pid, sizeof pid - 1, 0);
         snprintf(what, sizeof what, "another samadd (process %.*s) uses this data folder",
                  size > 0 ? (int)strcspn(pid, "\n") : 1, size > 0 ? pid : "?");
-        return say(problem, ERR_BUSY, path, what);
+        say(problem, ERR_BUSY, path, what);
+        return say_next(problem, ERR_BUSY,
+                        "stop that one, or give this node a data folder of its own");
     }
     int size = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(site->lock, 0) != 0 || pwrite(site->lock, pid, (size_t)size, 0) != size)
@@ -107,6 +135,13 @@ static void on_advanced(void *context, const struct checkpoint *checkpoint, stru
     struct site *site = context;
     (void)note;
     replicator_advanced(site->replicator, checkpoint);
+}
+
+static bool has_no_store(const char *data)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%.4000s/log/data.mdb", data);
+    return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
 static enum err open_engine(struct site *site, struct buffer *problem)
@@ -129,12 +164,13 @@ static enum err open_engine(struct site *site, struct buffer *problem)
         .on_failed = on_engine_failed,
         .context = site,
     };
+    bool is_new = has_no_store(config->data);
     enum err err = engine_open(&site->engine, &options);
-    return err == OK ? OK
-                     : say(problem, err, config->data,
-                           err == ERR_CONFLICT ? "holds the store of another node than the one that "
-                                                 "the configuration names"
-                                               : err_text(err));
+    if (err == OK && is_new)
+        log_event(LOG_EVENT_INFO, "store.new", "data", config->data, "note",
+                  "there was none: it begins empty, and what hubs hold of this node comes back",
+                  NULL);
+    return err == OK ? OK : say_store(problem, config->data, err);
 }
 
 /* ---- getting ready ---- */

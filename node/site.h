@@ -28,8 +28,8 @@ struct site;
 /* Checks what can be checked without opening a store: keys, tokens, names. One line a problem. */
 enum err site_check(const struct config *config, struct buffer *problems);
 
-/* `config` must live until site_close(). ERR_BUSY when another process holds the data folder; other
- * errors with `problem` in words. */
+/* `config` must live until site_close(). ERR_BUSY when another process holds the data folder. On
+ * any error `problem` says where and why, and in a second line, when that is known, what to do. */
 enum err site_open(struct site **out, const struct config *config, uv_loop_t *loop,
                    struct buffer *problem);
 /* Reads the tokens again. */

@@ -1,5 +1,7 @@
 #include "node/cli/local.h"
 
+#include "node/store_problem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,19 @@ void local_path(const struct local *local, const char *name, char out[4096])
     snprintf(out, 4096, "%s/%s", local->config->data, name);
 }
 
+static enum cli_exit fail_store(const char *data, enum err err)
+{
+    struct buffer what = { 0 }, next = { 0 };
+    store_problem(data, err, true, &what, &next);
+    buffer_append_u8(&what, '\0');
+    buffer_append_u8(&next, '\0');
+    cli_fail(CLI_STORE, "the store cannot be read", (const char *)what.data,
+             next.size > 1 ? (const char *)next.data : NULL);
+    buffer_close(&what);
+    buffer_close(&next);
+    return CLI_STORE;
+}
+
 enum cli_exit local_open(struct local *local, const char *config_path, enum local_keys keys)
 {
     char path[4096];
@@ -41,7 +56,7 @@ enum cli_exit local_open(struct local *local, const char *config_path, enum loca
                                          .map_size = local->config->map_size,
                                          .read_only = true };
     enum err err = log_store_open(&local->logs, &options);
-    return err == OK ? CLI_OK : cli_fail_err(path, err);
+    return err == OK ? CLI_OK : fail_store(local->config->data, err);
 }
 
 void local_close(struct local *local)
