@@ -22,8 +22,11 @@ PAYLOAD_SIZE = 400
 
 
 def commit_name():
-    described = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"],
-                               capture_output=True, text=True, check=False)
+    try:
+        described = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"],
+                                   capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # the source came as an archive, to a machine without git
+        return "unknown"
     return described.stdout.strip() or "unknown"
 
 
