@@ -32,12 +32,15 @@ struct log_status {
 };
 
 struct alarm_status {
-    char kind[32]; /* fork, rollback, hub-rollback, two-writers, clock, disk, corrupt, ... */
+    char kind[32]; /* fork, rollback, hub-rollback, two-writers, disk, corrupt, tokens, ... */
     char subject[LOG_ORIGIN_SIZE_MAX + 1];
     char detail[128];
     int64_t since_ms;
+    char peer[NODE_NAME_SIZE_MAX + 1]; /* who caused it; empty: this node */
+    unsigned severity;                 /* of a peer's: the greater, the longer it is kept */
 };
-#define STATUS_ALARM_MAX 64
+#define STATUS_ALARM_MAX     64
+#define STATUS_ALARM_OWN_MAX 4 /* places that the peers' alarms leave to this node's own */
 
 struct replication_status {
     size_t peer_count, log_count, alarm_count;

@@ -3,6 +3,7 @@
 #include "node/transport/replicator_private.h"
 
 #include "node/runtime/log.h"
+#include "node/transport/alarms.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,28 +47,33 @@ static void alarm_detail(const struct effect_alarm *alarm, char out[128])
     }
 }
 
-static struct alarm_status *alarm_find(struct replication_status *status, const char *kind,
-                                       const char *subject)
+/* What is lost or contested comes before what is repaired, and that before what is only refused. */
+static unsigned alarm_severity(enum alarm alarm)
 {
-    for (size_t i = 0; i < status->alarm_count; i++)
-        if (strcmp(status->alarms[i].kind, kind) == 0 &&
-            strcmp(status->alarms[i].subject, subject) == 0)
-            return &status->alarms[i];
-    return NULL;
-}
-
-/* The same alarm keeps its beginning; when the list is full the oldest gives way. */
-static struct alarm_status *alarm_place(struct replication_status *status)
-{
-    if (status->alarm_count == STATUS_ALARM_MAX)
-        memmove(status->alarms, status->alarms + 1,
-                --status->alarm_count * sizeof *status->alarms);
-    return &status->alarms[status->alarm_count++];
+    switch (alarm) {
+    case ALARM_FORK_PROVEN:
+    case ALARM_FORK:
+    case ALARM_TWO_WRITERS:
+    case ALARM_UNREADABLE:
+        return 4;
+    case ALARM_IDENTITY:
+    case ALARM_BAD_DATA:
+        return 3;
+    case ALARM_HUB_ROLLBACK:
+    case ALARM_ROLLBACK:
+        return 2;
+    case ALARM_REFUSED:
+    case ALARM_VERSION:
+    case ALARM_LIMIT:
+        return 1;
+    }
+    return 0;
 }
 
 void status_alarm(struct replicator *replicator, const struct effect_alarm *alarm)
 {
-    struct alarm_status entry = { .since_ms = replicator_wall_ms() };
+    struct alarm_status entry = { .since_ms = replicator_wall_ms(),
+                                  .severity = alarm_severity(alarm->alarm) };
     char subject[LOG_ORIGIN_SIZE_MAX + 1];
     snprintf(entry.kind, sizeof entry.kind, "%s", alarm_name(alarm->alarm));
     for (char *at = entry.kind; *at; at++) /* the words of status.h are with dashes */
@@ -77,15 +83,12 @@ void status_alarm(struct replicator *replicator, const struct effect_alarm *alar
     else
         snprintf(subject, sizeof subject, "%s", alarm->node);
     memcpy(entry.subject, subject, sizeof subject);
+    snprintf(entry.peer, sizeof entry.peer, "%s", alarm->node);
     alarm_detail(alarm, entry.detail);
     log_event(LOG_EVENT_WARNING, "alarm", "kind", entry.kind, "subject", entry.subject, "peer",
               alarm->node, "detail", entry.detail, NULL);
     pthread_mutex_lock(&replicator->lock);
-    struct alarm_status *known = alarm_find(&replicator->status, entry.kind, entry.subject);
-    if (known)
-        memcpy(known->detail, entry.detail, sizeof known->detail);
-    else
-        *alarm_place(&replicator->status) = entry;
+    alarms_add(&replicator->status, &entry);
     pthread_mutex_unlock(&replicator->lock);
 }
 
