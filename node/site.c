@@ -321,12 +321,21 @@ static void add_disk_alarm(struct site *site, struct replication_status *status)
               "new requests are refused: only the reserve is left; free space on the data disk");
 }
 
+static void add_tokens_alarm(const struct site *site, struct replication_status *status)
+{
+    char detail[TOKENS_PROBLEM_SIZE];
+    int64_t since_ms = tokens_problem(site->tokens, detail);
+    if (since_ms != 0)
+        add_alarm(status, site, "tokens", since_ms, detail);
+}
+
 static void replication_status_of(void *context, struct replication_status *status)
 {
     struct site *site = context;
     replicator_status(site->replicator, status);
     add_disk_alarm(site, status);
     add_corrupt_alarm(site, status);
+    add_tokens_alarm(site, status);
 }
 
 static enum err open_api(struct site *site, struct buffer *problem)
@@ -460,9 +469,12 @@ enum err site_check(const struct config *config, struct buffer *problems)
 
 void site_reload(struct site *site)
 {
+    char problem[TOKENS_PROBLEM_SIZE];
     enum err err = tokens_reload(site->tokens);
+    tokens_problem(site->tokens, problem);
     log_event(err == OK ? LOG_EVENT_INFO : LOG_EVENT_ERROR, "node.reloaded", "tokens",
-              err_name(err), "note", "configuration and keys are read at start only", NULL);
+              err == OK ? "OK" : problem, "note", "configuration and keys are read at start only",
+              NULL);
 }
 
 /* ---- stopping ---- */

@@ -1,5 +1,6 @@
 #include "node/tokens.h"
 
+#include "node/runtime/log.h"
 #include "proto/secure/hash.h"
 
 #include <errno.h>
@@ -30,6 +31,8 @@ struct tokens {
     struct timespec modified;
     off_t size;
     time_t looked;
+    int64_t problem_since_ms; /* 0: the list is the file's */
+    char problem[TOKENS_PROBLEM_SIZE];
 };
 
 static const struct {
@@ -133,8 +136,8 @@ static enum err read_table(const char *path, struct table *table, struct buffer 
         if (parse_line(line, &entries[table->count])) {
             table->count++;
         } else {
-            char text[64];
-            snprintf(text, sizeof text, ":%u: is not a token line", number);
+            char text[80];
+            snprintf(text, sizeof text, ":%u: is not a token; correct or remove this line", number);
             if (problem) {
                 buffer_append_string(problem, path);
                 buffer_append_string(problem, text);
@@ -233,6 +236,32 @@ void tokens_close(struct tokens *tokens)
     free(tokens);
 }
 
+/* A token that was revoked by hand in a damaged file is still in force: nobody must overlook that. */
+static void note_problem(struct tokens *tokens, enum err err, const struct buffer *problem)
+{
+    bool known = tokens->problem_since_ms != 0;
+    if (err == OK && known)
+        log_event(LOG_EVENT_INFO, "tokens.readable", "path", tokens->path, NULL);
+    if (err == OK) {
+        tokens->problem_since_ms = 0;
+        tokens->problem[0] = '\0';
+        return;
+    }
+    size_t size = problem->err == OK ? problem->size : 0;
+    /* The end of a long path says more than its beginning. */
+    size_t cut = size >= TOKENS_PROBLEM_SIZE ? size - TOKENS_PROBLEM_SIZE + 1 : 0;
+    snprintf(tokens->problem, sizeof tokens->problem, "%.*s", (int)(size - cut),
+             size > 0 ? (const char *)problem->data + cut : "");
+    if (size == 0)
+        snprintf(tokens->problem, sizeof tokens->problem, "tokens: %s", err_text(err));
+    if (!known)
+        tokens->problem_since_ms = (int64_t)time(NULL) * 1000;
+    if (!known)
+        log_event(LOG_EVENT_ERROR, "tokens.unreadable", "error", err_name(err), "what",
+                  tokens->problem, "action", "the tokens read before stay in force", "next",
+                  "correct the file", NULL);
+}
+
 static enum err reload_locked(struct tokens *tokens)
 {
     struct stat info;
@@ -241,15 +270,29 @@ static enum err reload_locked(struct tokens *tokens)
         info = (struct stat){ 0 };
     if (info.st_mtim.tv_sec == tokens->modified.tv_sec &&
         info.st_mtim.tv_nsec == tokens->modified.tv_nsec && info.st_size == tokens->size)
-        return OK;
-    enum err err = read_table(tokens->path, &table, NULL);
-    if (err != OK)
-        return err; /* the list in force stays in force */
-    free(tokens->table.entries);
-    tokens->table = table;
+        return tokens->problem_since_ms == 0 ? OK : ERR_MALFORMED;
+    struct buffer problem = { 0 };
+    enum err err = read_table(tokens->path, &table, &problem);
+    note_problem(tokens, err, &problem);
+    buffer_close(&problem);
+    if (err != OK && err != ERR_MALFORMED)
+        return err; /* the list in force stays in force; the file is tried again */
     tokens->modified = info.st_mtim;
     tokens->size = info.st_size;
+    if (err != OK)
+        return err; /* the same, until the file is changed */
+    free(tokens->table.entries);
+    tokens->table = table;
     return OK;
+}
+
+int64_t tokens_problem(struct tokens *tokens, char text[TOKENS_PROBLEM_SIZE])
+{
+    pthread_mutex_lock(&tokens->lock);
+    int64_t since_ms = tokens->problem_since_ms;
+    memcpy(text, tokens->problem, TOKENS_PROBLEM_SIZE);
+    pthread_mutex_unlock(&tokens->lock);
+    return since_ms;
 }
 
 enum err tokens_reload(struct tokens *tokens)

@@ -16,6 +16,7 @@
 
 #define TOKEN_SIZE_MAX 80
 #define TOKEN_ID_SIZE 8
+#define TOKENS_PROBLEM_SIZE 128
 
 enum token_scope {
     SCOPE_REGISTER = 1,
@@ -39,8 +40,12 @@ void tokens_close(struct tokens *tokens);
 /* Constant-time in the secret. ERR_AUTH unknown, ERR_TIMEOUT expired. Any thread. */
 enum err tokens_check(struct tokens *tokens, struct bytes token, time_t now,
                       struct token_info *info);
-/* Reads the file again when it changed. */
+/* Reads the file again when it changed. A file that cannot be read leaves the list in force, is said
+ * once in the log, and stays in tokens_problem() until it can. */
 enum err tokens_reload(struct tokens *tokens);
+/* 0 while the file and the list in force agree; otherwise since when they do not (wall clock, ms),
+ * with `text` naming the place. Any thread. */
+int64_t tokens_problem(struct tokens *tokens, char text[TOKENS_PROBLEM_SIZE]);
 
 /* For samadctl: appends a new token durably and gives it once. */
 enum err tokens_add(const char *folder, unsigned scopes, time_t expires, const char *label,

@@ -15,7 +15,10 @@ static enum cli_exit fail_tokens(const char *what, enum err err, struct buffer *
     return cli_fail(err == ERR_NOT_FOUND ? CLI_NO
                     : err == ERR_INVALID ? CLI_USAGE
                                          : CLI_STORE,
-                    what, problem->size > 1 ? (const char *)problem->data : err_text(err), NULL);
+                    what, problem->size > 1 ? (const char *)problem->data : err_text(err),
+                    err == ERR_MALFORMED ? "until then a running samadd goes on with the tokens it "
+                                           "read before: what is revoked now stays in force"
+                                         : NULL);
 }
 
 /* "30d", "12h"; 0 seconds when it is nothing of the sort. */
@@ -108,9 +111,13 @@ enum cli_exit cmd_token_list(struct cli *cli, int count, char **arguments)
     table_column(table, "EXPIRES", TABLE_TEXT);
     table_column(table, "LABEL", TABLE_TEXT);
     enum err err = tokens_list(config->keys, add_token, table, &problem);
-    table_print(table);
-    enum cli_exit result =
-        err == OK ? CLI_OK : fail_tokens("the tokens cannot be read", err, &problem);
+    enum cli_exit result = CLI_OK;
+    if (err == OK)
+        table_print(table);
+    else {
+        table_drop(table);
+        result = fail_tokens("the tokens cannot be read", err, &problem);
+    }
     buffer_close(&problem);
     config_free(config);
     return result;

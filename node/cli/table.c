@@ -92,9 +92,14 @@ void table_flag(struct table *table, bool flag)
     table_text(table, table->json ? (flag ? "1" : "0") : (flag ? "yes" : "no"));
 }
 
+void table_drop(struct table *table)
+{
+    scols_unref_table(table->table);
+    free(table);
+}
+
 void table_print(struct table *table)
 {
     scols_print_table(table->table);
-    scols_unref_table(table->table);
-    free(table);
+    table_drop(table);
 }

@@ -24,6 +24,8 @@ void table_none(struct table *table);
 void table_number(struct table *table, uint64_t number);
 void table_decimal(struct table *table, double number, int digits);
 void table_flag(struct table *table, bool flag);
+/* Frees without printing. */
+void table_drop(struct table *table);
 /* Prints to stdout and frees. */
 void table_print(struct table *table);
 

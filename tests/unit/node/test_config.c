@@ -236,6 +236,42 @@ Test(tokens, the_file_holds_no_token_and_a_damaged_line_is_named, .init = make_f
     buffer_close(&problem);
 }
 
+static void append_to_tokens(const char *text)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/tokens", folder);
+    FILE *file = fopen(path, "a");
+    cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+Test(tokens, a_file_damaged_later_keeps_the_list_in_force_and_is_a_problem_until_it_is_right,
+     .init = make_folder, .fini = remove_folder)
+{
+    struct tokens *tokens;
+    struct token_info info;
+    struct buffer problem = { 0 };
+    char token[TOKEN_SIZE_MAX + 1], more[TOKEN_SIZE_MAX + 1], text[TOKENS_PROBLEM_SIZE], path[96];
+    cr_assert_eq(tokens_add(folder, SCOPE_READ, 0, "wall", token, &problem), OK);
+    cr_assert_eq(tokens_open(&tokens, folder, &problem), OK);
+    cr_expect_eq(tokens_problem(tokens, text), 0);
+    snprintf(path, sizeof path, "%s/tokens", folder);
+    struct stat good;
+    cr_assert_eq(stat(path, &good), 0);
+    append_to_tokens("what is this\n");
+    for (time_t now = 1; now < 4; now++) { /* looked at again, and as wrong as before */
+        cr_expect_eq(tokens_check(tokens, bytes_of_string(token), now, &info), OK);
+        cr_expect_neq(tokens_problem(tokens, text), 0);
+        cr_expect(strstr(text, "tokens:2:"), "%s", text);
+    }
+    cr_expect_eq(tokens_reload(tokens), ERR_MALFORMED, "also when it has not changed since");
+    cr_expect_eq(tokens_add(folder, SCOPE_READ, 0, "desk", more, &problem), ERR_MALFORMED);
+    cr_assert_eq(truncate(path, good.st_size), 0);
+    cr_expect_eq(tokens_reload(tokens), OK);
+    cr_expect_eq(tokens_problem(tokens, text), 0);
+    tokens_close(tokens);
+    buffer_close(&problem);
+}
+
 Test(tokens, scopes_are_words)
 {
     unsigned scopes;
