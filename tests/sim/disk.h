@@ -10,8 +10,9 @@
  *   named    -> pending      create, rename, unlink, mkdir, rmdir: durable by fsync of the folder,
  *                            and never later than a durable one that came after
  *
- * A crash is three steps of the caller: disk_unplug() (every later change is dropped and fails), the
- * program's own way to its end (stores closed), disk_plug() (decides what the device holds).
+ * A crash: disk_unplug() (every later change is dropped and fails), the program's own way to its end
+ * (stores closed), disk_plug() (decides what the device holds). Where a program can be killed on the
+ * spot its descriptors are closed and disk_plug() is all.
  *
  * One thread. Not seen, because nothing durable depends on them: writes through a shared map (LMDB's
  * lock table only), mmap itself, reads by stdio. */
@@ -47,9 +48,10 @@ struct disk_call {
 struct disk_options {
     const char *path; /* an existing folder; absolute, without a slash at its end */
     uint64_t seed;    /* of this disk's own stream */
-    /* Optional. `on_begin` may let virtual time pass (other fibers run, the disk may be unplugged);
-     * the call takes effect after it, and a sync that was under way when the disk was unplugged has
-     * not happened. `on_end` follows each `on_begin` once. */
+    /* Optional. `on_begin` may let virtual time pass: other fibers run, the disk may be unplugged, the
+     * caller may be killed and never come back. A write is in the cache by then, and nothing has
+     * become durable: not by a sync that is under way, nor by a write through O_DSYNC. Names and
+     * sizes change after it. `on_end` follows it once, unless the caller was killed. */
     void (*on_begin)(void *context, const struct disk_call *call);
     void (*on_end)(void *context, const struct disk_call *call);
     void *context;
