@@ -73,9 +73,11 @@ struct config *cli_config(const struct cli *cli);
 struct config *cli_config_of(const char *path);
 
 /* Help and completion, made from the table. */
+extern const char CLI_EXIT_CODES[];
 void cli_help(void);
 void cli_help_command(const struct cli_command *command);
 void cli_reference(void);  /* Markdown */
+void cli_man(void);        /* samadctl(1) */
 void cli_completion(void); /* for bash */
 
 #endif

@@ -8,7 +8,9 @@
     }
 
 static const struct cli_option HELP[] = {
-    { "reference", 0, NULL, "the reference of all commands, as Markdown" }, END
+    { "reference", 0, NULL, "the reference of all commands, as Markdown" },
+    { "man", 0, NULL, "the same as a manual page" },
+    END
 };
 static const struct cli_option TOKEN_CREATE[] = {
     { "scope", 's', "LIST", "of register, read, person, admin" },
@@ -170,17 +172,10 @@ const struct cli_command CLI_COMMANDS[] = {
 };
 const size_t CLI_COMMAND_COUNT = sizeof CLI_COMMANDS / sizeof *CLI_COMMANDS;
 
-enum cli_exit cmd_help(struct cli *cli, int count, char **arguments)
+/* Of one command, or of all that begin with the first word. */
+static enum cli_exit help_of(int count, char **arguments)
 {
     bool found = false;
-    if (cli_value(cli, "reference")) {
-        cli_reference();
-        return CLI_OK;
-    }
-    if (count == 0) {
-        cli_help();
-        return CLI_OK;
-    }
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
         const char *name = CLI_COMMANDS[i].name;
         size_t size = strlen(arguments[0]);
@@ -195,6 +190,19 @@ enum cli_exit cmd_help(struct cli *cli, int count, char **arguments)
     return found ? CLI_OK
                  : cli_fail(CLI_USAGE, arguments[0], "there is no such command",
                             "`samadctl help` lists them");
+}
+
+enum cli_exit cmd_help(struct cli *cli, int count, char **arguments)
+{
+    if (cli_value(cli, "reference"))
+        cli_reference();
+    else if (cli_value(cli, "man"))
+        cli_man();
+    else if (count == 0)
+        cli_help();
+    else
+        return help_of(count, arguments);
+    return CLI_OK;
 }
 
 enum cli_exit cmd_completion(struct cli *cli, int count, char **arguments)

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char EXIT_CODES[] = "Exit status: 0 ok; 1 the answer is «no», or a problem was found; "
-                                 "2 arguments, configuration or\n"
-                                 "keys need correction; 3 the node does not answer; 4 the node "
-                                 "refuses; 5 a store or file cannot\n"
-                                 "be read or written.\n";
+const char CLI_EXIT_CODES[] =
+    "Exit status: 0 ok; 1 the answer is «no», or a problem was found; 2 arguments, configuration or\n"
+    "keys need correction; 3 the node does not answer; 4 the node refuses; 5 a store or file cannot\n"
+    "be read or written.\n";
 
 static void print_options(const struct cli_option *options)
 {
@@ -31,7 +30,7 @@ void cli_help(void)
         printf("  %-20s %s\n", CLI_COMMANDS[i].name, CLI_COMMANDS[i].summary);
     puts("");
     print_options(CLI_GLOBAL_OPTIONS);
-    printf("\n%s`samadctl COMMAND --help` tells more.\n", EXIT_CODES);
+    printf("\n%s`samadctl COMMAND --help` tells more.\n", CLI_EXIT_CODES);
 }
 
 void cli_help_command(const struct cli_command *command)
@@ -47,7 +46,7 @@ void cli_help_command(const struct cli_command *command)
 
 void cli_reference(void)
 {
-    printf("# samadctl\n\nMade by `samadctl help --reference`.\n\n%s", EXIT_CODES);
+    printf("# samadctl\n\nMade by `samadctl help --reference`.\n\n%s", CLI_EXIT_CODES);
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
         const struct cli_command *command = &CLI_COMMANDS[i];
         printf("\n## samadctl %s%s%s\n\n%s.\n", command->name, *command->arguments ? " " : "",

@@ -68,21 +68,28 @@ Test(cli, the_subjects_that_are_in_use_are_listed)
     buffer_close(&out);
 }
 
-Test(cli, the_reference_in_deploy_is_the_one_that_the_table_makes)
+/* The file in deploy/ is what `samadctl help --OPTION` prints. */
+static void expect_made(const char *path, const char *option)
 {
     struct buffer out = { 0 }, file = { 0 };
     char block[4096];
     size_t size;
-    FILE *stream = fopen(SAMAD_SOURCE_DIR "/deploy/samadctl.md", "r");
+    FILE *stream = fopen(path, "r");
     cr_assert(stream);
     while ((size = fread(block, 1, sizeof block, stream)) > 0)
         buffer_append(&file, block, size);
     fclose(stream);
-    cr_assert_eq(CLI(&out, "help", "--reference"), CLI_OK);
-    cr_assert(bytes_equal(buffer_bytes(&out), buffer_bytes(&file)),
-              "run `samadctl help --reference > deploy/samadctl.md`");
+    cr_assert_eq(CLI(&out, "help", option), CLI_OK);
+    cr_expect(bytes_equal(buffer_bytes(&out), buffer_bytes(&file)), "run `samadctl help %s > %s`",
+              option, path);
     buffer_close(&out);
     buffer_close(&file);
+}
+
+Test(cli, the_reference_and_the_manual_page_in_deploy_are_those_that_the_table_makes)
+{
+    expect_made(SAMAD_SOURCE_DIR "/deploy/samadctl.md", "--reference");
+    expect_made(SAMAD_SOURCE_DIR "/deploy/samadctl.1", "--man");
 }
 
 Test(cli, what_is_no_command_or_option_is_refused_with_what_to_do_next)
