@@ -30,6 +30,10 @@ enum err http_call(const struct http_call *call, http_on_answer *on_answer, void
  * handlers still answer is swallowed. New calls are refused. */
 void http_cut(const char *address);
 
+/* The same after the node's threads were ended on the spot: its server is forgotten and freed, nothing
+ * of it may be called any more. */
+void http_killed(const char *address);
+
 /* How many calls wait for an answer there. */
 size_t http_waiting(const char *address);
 
