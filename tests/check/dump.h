@@ -58,6 +58,7 @@ struct dump_log {
     uint64_t pending_size;
     struct check_hash pending_root;
     uint64_t cosigned_size;
+    uint32_t fork_count_told; /* by the row */
     struct dump_record *records; /* by position; holes are possible in a damaged store */
     size_t record_count;
     uint64_t size; /* end of the last batch */
