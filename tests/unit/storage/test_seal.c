@@ -1,6 +1,7 @@
 #include "storage/seal.h"
 
 #include <criterion/criterion.h>
+#include <sodium.h>
 #include <string.h>
 
 static const struct seal_key key = { { 1, 2, 3 } };
@@ -14,6 +15,29 @@ Test(seal, what_was_sealed_opens_to_the_same_bytes_of_any_size)
         seal(&key, &leaf, bytes_of(plain, size), sealed);
         cr_assert_eq(seal_open(&key, &leaf, bytes_of(sealed, size + SEAL_OVERHEAD), opened), OK);
         cr_assert(bytes_equal(bytes_of(plain, size), bytes_of(opened, size)));
+    }
+}
+
+/* The format on disk: storage/seal.c builds it from primitives up to some size. */
+Test(seal, it_is_the_librarys_xchacha20_poly1305_at_every_size)
+{
+    uint8_t plain[1100], sealed[1116], expected[1116], opened[1100];
+    for (size_t i = 0; i < sizeof plain; i++)
+        plain[i] = (uint8_t)(i * 7 + i / 256);
+    cr_assert_geq(sodium_init(), 0);
+    for (size_t size = 0; size <= sizeof plain; size++) {
+        struct hash own = { { (uint8_t)size, (uint8_t)(size >> 8), 3 } };
+        own.bytes[23] = (uint8_t)(255 - size); /* the nonce's last byte, and beyond it */
+        own.bytes[31] = (uint8_t)size;
+        crypto_aead_xchacha20poly1305_ietf_encrypt(expected, NULL, plain, size, own.bytes,
+                                                   HASH_SIZE, NULL, own.bytes, key.bytes);
+        seal(&key, &own, bytes_of(plain, size), sealed);
+        cr_assert(memcmp(sealed, expected, size + SEAL_OVERHEAD) == 0, "size %zu", size);
+        cr_assert_eq(seal_open(&key, &own, bytes_of(expected, size + SEAL_OVERHEAD), opened), OK);
+        cr_assert(memcmp(opened, plain, size) == 0, "size %zu", size);
+        expected[size] ^= 1; /* the tag */
+        cr_assert_eq(seal_open(&key, &own, bytes_of(expected, size + SEAL_OVERHEAD), opened),
+                     ERR_CORRUPT);
     }
 }
 
