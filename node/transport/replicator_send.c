@@ -3,7 +3,8 @@
  * Most messages come ready from the core. Checkpoints and packages are read from the store on the
  * pool; their place in the order is kept by an `outgoing` that is not ready yet, and what comes
  * after it waits behind it. The core is told that records were sent when the link's write queue has
- * drained below its mark, so that the next ones are read while the last are still on the way. */
+ * drained below its mark, so that the next ones are read while the last are still on the way; if it
+ * is that low already when they come back from the pool, before they are even encrypted. */
 #include "node/transport/replicator_private.h"
 
 #include "proto/base/require.h"
@@ -17,6 +18,7 @@ struct outgoing {
     struct session *session;
     struct outgoing *next;
     bool ready;
+    bool reported;
     struct buffer content; /* messages, each with its size before it */
     struct effect effect;  /* of a read; type SEND: nothing to report */
     enum err err;
@@ -249,6 +251,15 @@ static void on_read_work(uv_work_t *work)
 
 /* ---- reporting to the core ---- */
 
+static struct event_records_sent records_report(const struct outgoing *outgoing)
+{
+    return (struct event_records_sent){ .link = outgoing->session->id,
+                                        .log = outgoing->effect.send_records.log,
+                                        .next = outgoing->next_record,
+                                        .size = outgoing->size,
+                                        .err = outgoing->err };
+}
+
 static void report_records(struct session *session)
 {
     struct event event = { .type = EVENT_RECORDS_SENT, .records_sent = session->report };
@@ -275,13 +286,9 @@ static void outgoing_report(const struct outgoing *outgoing)
                                                     .size = outgoing->size,
                                                     .err = outgoing->err } };
         replicator_step(session->replicator, &event);
-    } else if (effect->type == EFFECT_SEND_RECORDS) {
+    } else if (effect->type == EFFECT_SEND_RECORDS && !outgoing->reported) {
         session->reporting = true;
-        session->report = (struct event_records_sent){ .link = session->id,
-                                                       .log = effect->send_records.log,
-                                                       .next = outgoing->next_record,
-                                                       .size = outgoing->size,
-                                                       .err = outgoing->err };
+        session->report = records_report(outgoing);
         link_flush(session->link);
         if (link_queue_size(session->link) < LINKS_QUEUE_LOW)
             report_records(session);
@@ -303,19 +310,39 @@ static void session_pump(struct session *session)
     }
 }
 
+static bool outgoing_is_queued(const struct outgoing *outgoing)
+{
+    for (const struct outgoing *at = outgoing->session->first; at; at = at->next)
+        if (at == outgoing)
+            return true;
+    return false;
+}
+
+/* The link can take more at once: the pool reads the next records while these are encrypted. They
+ * keep their place, which is not ready yet, so whatever this step sends goes behind them. */
+static void report_early(struct outgoing *outgoing)
+{
+    struct session *session = outgoing->session;
+    if (outgoing->effect.type != EFFECT_SEND_RECORDS || outgoing->err != OK ||
+        link_queue_size(session->link) >= LINKS_QUEUE_LOW)
+        return;
+    struct event event = { .type = EVENT_RECORDS_SENT, .records_sent = records_report(outgoing) };
+    outgoing->reported = true;
+    replicator_step(session->replicator, &event);
+}
+
 static void on_read_done(uv_work_t *work, int status)
 {
     struct outgoing *outgoing = (struct outgoing *)work;
     struct session *session = outgoing->session;
     struct replicator *replicator = session->replicator;
     require(status == 0); /* nothing is ever cancelled */
+    if (outgoing_is_queued(outgoing))
+        report_early(outgoing);
     replicator->under_way--;
-    session->reads--;
-    bool queued = false;
-    for (struct outgoing *at = session->first; at; at = at->next)
-        queued |= at == outgoing;
+    session->reads--; /* only now: until then the session stays, whatever the report has ended */
     outgoing->ready = true;
-    if (!queued)
+    if (!outgoing_is_queued(outgoing))
         outgoing_free(outgoing); /* the link ended meanwhile */
     else
         session_pump(session);

@@ -34,7 +34,8 @@ struct core_options {
     uint64_t seed;         /* of the jitter */
 
     uint64_t credit_window;     /* bytes; at least 4 * PACKAGE_ROOM; 4 MiB */
-    uint64_t checkpoint_step;   /* records between shown checkpoints; 1,024 */
+    uint64_t checkpoint_step;   /* records between shown checkpoints, a quarter of what it is on a
+                                   fast link; 1,024 */
     uint64_t batch_size_max;    /* bytes asked of the shell in one SEND_RECORDS; 1 MiB */
     uint64_t catchup_threshold; /* records behind, above which a link needs admission; 4,096 */
     uint64_t catchup_quantum;   /* records after which an admitted link gives way; 16,384 */

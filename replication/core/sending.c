@@ -3,8 +3,8 @@
  *   a peer asked -> show a checkpoint -> records up to it -> show the next -> records -> ...
  *
  * The first checkpoint is shown even when the peer has one pending of the same size: if ours has
- * another root, that is the fork found at once (R9). No step is longer than checkpoint_step, so
- * that the receiver has something to cosign (R8). One read of the store is under way per link;
+ * another root, that is the fork found at once (R9). No step is longer than checkpoint_step, or four
+ * of them on a fast link, so that the receiver has something to cosign (R8). One read of the store is under way per link;
  * flows with something to send take turns. */
 #include "replication/core/state.h"
 
@@ -61,9 +61,19 @@ void core_sending_stop(struct flow *flow)
     flow->again = false;
 }
 
+/* A checkpoint costs both sides a signature, a sync and proofs. A link that carries the largest
+ * batch in a moment has the receipt for four steps sooner than a slow one that for a single step. */
+#define FAST_STEPS 4
+
+static uint64_t step_of(const struct core *core, const struct link *link)
+{
+    bool fast = link->batch_size >= core->options.batch_size_max;
+    return core->options.checkpoint_step * (fast ? FAST_STEPS : 1);
+}
+
 static void show(struct core *core, struct link *link, struct flow *flow)
 {
-    uint64_t limit = flow->next + core->options.checkpoint_step;
+    uint64_t limit = flow->next + step_of(core, link);
     if (limit > flow->log->held.covered)
         limit = flow->log->held.covered; /* the store may be ahead of what we know */
     core_effect_add(core, EFFECT_SEND_CHECKPOINT)->send_checkpoint =
