@@ -66,6 +66,7 @@ struct core *core_new(const struct core_options *options)
     core->options.peers = NULL;
     core->random = options->seed;
     core->retry_at_ms = UINT64_MAX;
+    core->receipt_at_ms = UINT64_MAX;
     core->peers = calloc(options->peer_count ? options->peer_count : 1, sizeof *core->peers);
     bool ok = core->peers && options_are_valid(&core->options);
     for (size_t i = 0; ok && i < options->peer_count; i++)

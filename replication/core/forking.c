@@ -76,8 +76,9 @@ void core_on_fork_stored(struct core *core, const struct event_fork_stored *even
     struct peer *peer = core_peer_find(core, event->fork_node);
     if (!peer)
         return;
-    if (event->err != OK) {
-        core_alarm_peer(core, peer, ALARM_BAD_DATA, (uint64_t)event->err);
+    if (event->err != OK) { /* without room for it we are told again on the next link */
+        if (core_err_is_of_data(event->err))
+            core_alarm_peer(core, peer, ALARM_BAD_DATA, (uint64_t)event->err);
         return;
     }
     struct log *log = core_log_make(core, &event->log);

@@ -29,6 +29,16 @@ void core_on_receipt(struct core *core, struct link *link, const struct message_
     };
 }
 
+/* A receipt for which our store had no room comes again, with the next one or the next link. */
+static void not_stored(struct core *core, struct peer *hub, struct log *log, enum err err)
+{
+    if (core_err_is_of_data(err))
+        core_alarm_peer(core, hub, ALARM_BAD_DATA, (uint64_t)err);
+    else if (err == ERR_CORRUPT)
+        core_alarm_log(core, log, ALARM_UNREADABLE, core->options.node, log->held.covered,
+                       (uint64_t)err);
+}
+
 void core_on_receipt_stored(struct core *core, const struct event_receipt_stored *event)
 {
     struct peer *hub = core_peer_find(core, event->hub);
@@ -42,7 +52,7 @@ void core_on_receipt_stored(struct core *core, const struct event_receipt_stored
         return;
     }
     if (event->err != OK) {
-        core_alarm_peer(core, hub, ALARM_BAD_DATA, (uint64_t)event->err);
+        not_stored(core, hub, log, event->err);
         return;
     }
     if (event->size > log->receipts[hub->hub_index])

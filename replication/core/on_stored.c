@@ -27,8 +27,9 @@ static enum refusal_code refusal_of(enum err err)
     }
 }
 
-static bool is_the_senders_fault(enum refusal_code code)
+bool core_err_is_of_data(enum err err)
 {
+    enum refusal_code code = refusal_of(err);
     return code != REFUSAL_FULL && code != REFUSAL_BUSY;
 }
 
@@ -39,7 +40,7 @@ static void refuse(struct core *core, struct log *log, enum err err)
     struct link *link = log->source;
     enum refusal_code code = refusal_of(err);
     core_send_refusal(core, link, log, code, core_log_fetch_cursor(log)->size, err_text(err));
-    if (is_the_senders_fault(code)) {
+    if (core_err_is_of_data(err)) {
         core_alarm_peer(core, link->peer, ALARM_BAD_DATA, (uint64_t)err);
         core_fetch_distrust(core, log);
     } else {

@@ -52,6 +52,7 @@ void core_on_tick(struct core *core)
         core_incarnation_start(core);
     core_incarnation_tick(core);
     core_fetch_resume_due(core);
+    core_receipt_resume_due(core);
     core_backoff_run(core);
 }
 
@@ -78,5 +79,6 @@ uint64_t core_deadline(const struct core *core)
     if (core->reopen_due)
         earlier(&deadline, core->reopen_at_ms);
     earlier(&deadline, core->retry_at_ms);
+    earlier(&deadline, core->receipt_at_ms);
     return deadline;
 }

@@ -21,17 +21,35 @@ static void set_due(struct core *core, struct log *log, bool due)
     core->receipt_due_count += due ? 1 : (size_t)-1;
 }
 
-void core_receipt_retry(struct core *core, const char *node)
+/* Of one node's logs, or of all. */
+static void retry(struct core *core, const char *node)
 {
-    if (core->receipt_due_count == 0)
-        return;
-    for (size_t i = 0; i < core->log_count; i++) {
+    for (size_t i = 0; i < core->log_count && core->receipt_due_count > 0; i++) {
         struct log *log = core->logs[i];
-        if (log->receipt_due && strcmp(log->id.node, node) == 0) {
+        if (log->receipt_due && (!node || strcmp(log->id.node, node) == 0)) {
             set_due(core, log, false);
             core_receipt_consider(core, log);
         }
     }
+}
+
+void core_receipt_retry(struct core *core, const char *node)
+{
+    retry(core, node);
+}
+
+void core_receipt_resume_due(struct core *core)
+{
+    if (core->now_ms < core->receipt_at_ms)
+        return;
+    core->receipt_at_ms = UINT64_MAX;
+    retry(core, NULL);
+}
+
+/* The disk has its own alarm; when it has room again, the receipt follows by itself. */
+static bool is_want_of_room(enum err err)
+{
+    return err == ERR_FULL || err == ERR_MAP_FULL || err == ERR_NOMEM;
 }
 
 static void send_receipt(struct core *core, struct log *log, struct bytes note)
@@ -52,6 +70,11 @@ void core_on_receipt_signed(struct core *core, const struct event_receipt_signed
     log->signing = false;
     if (event->err == ERR_REFUSED) {
         set_due(core, log, true);
+        return;
+    }
+    if (is_want_of_room(event->err)) {
+        set_due(core, log, true);
+        core->receipt_at_ms = core->now_ms + core->options.refused_delay_ms;
         return;
     }
     if (event->err != OK) {

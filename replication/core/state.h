@@ -88,7 +88,7 @@ struct log {
     enum incarnation_reason reopen_reason;
     uint64_t named;    /* the largest size by which a held log names it */
     uint64_t cosigned; /* the largest size this hub has cosigned */
-    bool receipt_due;  /* a signature was refused for want of an erasure; try again */
+    bool receipt_due;  /* a signature was refused for want of an erasure, or of room; try again */
     bool signing;
     uint64_t receipts[CORE_HUB_MAX];
 
@@ -125,6 +125,7 @@ struct core {
     struct log *work_first, *work_last; /* logs to look at: is there something to ask for? */
     uint64_t retry_at_ms;               /* the earliest of the logs', or earlier */
     size_t receipt_due_count;
+    uint64_t receipt_at_ms;             /* when those are tried that found no room; UINT64_MAX */
 
     struct link **links; /* in the order of their opening */
     size_t link_count;
@@ -235,8 +236,14 @@ void core_incarnation_merge(struct core *core);
 /* What was put off: see core_incarnation_need(). */
 void core_incarnation_tick(struct core *core);
 
+/* ---- on_stored.c ---- */
+/* What a store effect failed with says that the peer's data is wrong, not that our store is full,
+ * out of memory, busy or damaged. */
+bool core_err_is_of_data(enum err err);
+
 /* ---- receipts.c ---- */
 void core_receipt_consider(struct core *core, struct log *log);
+void core_receipt_resume_due(struct core *core); /* the store may have room again */
 void core_receipt_retry(struct core *core, const char *node); /* more of that node is stored */
 
 /* ---- forking.c ---- */

@@ -176,3 +176,78 @@ Test(bad_data, a_full_disk_refuses_and_heals_by_itself)
     cr_assert(node_holds_all_of(hub, ardabil));
     world_free(world);
 }
+
+/* Our own store's troubles are not the peer's fault. */
+static const enum err own_troubles[] = { ERR_FULL, ERR_MAP_FULL, ERR_NOMEM };
+#define OWN_TROUBLES (sizeof own_troubles / sizeof *own_troubles)
+
+Test(bad_data, a_receipt_without_room_blames_nobody_and_the_next_one_is_kept)
+{
+    for (size_t i = 0; i < OWN_TROUBLES; i++) {
+        struct node *hub, *ardabil;
+        struct world *world = small_world(&hub, &ardabil);
+        ardabil->receipt_err = own_troubles[i];
+        node_write(ardabil, 5);
+        world_wait(world, 3000);
+        cr_assert_eq(world_count(world, "ardabil <- hub  RECEIPT ardabil/hub/b1@6\n"), 1);
+        cr_assert_eq(core_national_size(ardabil->core, &ardabil->live[0], 1), 1);
+        ardabil->receipt_err = OK;
+        node_write(ardabil, 1);
+        world_wait(world, 3000);
+        cr_assert_eq(core_national_size(ardabil->core, &ardabil->live[0], 1), 7);
+        cr_assert_eq(world_count(world, "!"), 0);
+        world_free(world);
+    }
+}
+
+Test(bad_data, a_receipt_that_meets_a_damaged_store_is_an_alarm_about_the_store)
+{
+    struct node *hub, *ardabil;
+    struct world *world = small_world(&hub, &ardabil);
+    ardabil->receipt_err = ERR_CORRUPT;
+    node_write(ardabil, 5);
+    world_wait(world, 3000);
+    cr_assert_eq(world_count(world, "ardabil ! UNREADABLE by ardabil ardabil/hub/b1"), 1);
+    cr_assert_eq(world_count(world, "BAD_DATA"), 0);
+    world_free(world);
+}
+
+Test(bad_data, a_receipt_that_does_not_verify_is_blamed_on_the_hub)
+{
+    struct node *hub, *ardabil;
+    struct world *world = small_world(&hub, &ardabil);
+    ardabil->receipt_err = ERR_SIGNATURE;
+    node_write(ardabil, 5);
+    world_wait(world, 3000);
+    cr_assert_eq(world_count(world, "ardabil ! BAD_DATA by hub"), 1);
+    world_free(world);
+}
+
+Test(bad_data, a_receipt_that_finds_no_room_to_be_signed_follows_by_itself)
+{
+    for (size_t i = 0; i < OWN_TROUBLES; i++) {
+        struct node *hub, *ardabil;
+        struct world *world = small_world(&hub, &ardabil);
+        hub->receipt_err = own_troubles[i];
+        node_write(ardabil, 5);
+        world_wait(world, 130000); /* it is tried again meanwhile */
+        cr_assert_eq(world_count(world, "RECEIPT ardabil/hub/b1@6"), 0);
+        hub->receipt_err = OK;
+        world_wait(world, 65000); /* nothing more is written */
+        cr_assert_eq(world_count(world, "RECEIPT ardabil/hub/b1@6"), 1);
+        cr_assert_eq(core_national_size(ardabil->core, &ardabil->live[0], 1), 6);
+        cr_assert_eq(world_count(world, "!"), 0);
+        world_free(world);
+    }
+}
+
+Test(bad_data, a_signature_that_fails_over_what_is_held_is_an_alarm)
+{
+    struct node *hub, *ardabil;
+    struct world *world = small_world(&hub, &ardabil);
+    hub->receipt_err = ERR_CORRUPT;
+    node_write(ardabil, 5);
+    world_wait(world, 3000);
+    cr_assert_eq(world_count(world, "hub ! UNREADABLE by hub ardabil/hub/b1"), 1);
+    world_free(world);
+}

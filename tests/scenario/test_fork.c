@@ -202,3 +202,38 @@ Test(fork, a_cut_at_every_message_does_not_keep_the_proof_from_both_sides)
         world_free(world);
     }
 }
+
+Test(fork, a_proof_without_room_blames_nobody_and_is_told_again)
+{
+    static const enum err own_troubles[] = { ERR_FULL, ERR_MAP_FULL, ERR_NOMEM };
+    for (size_t i = 0; i < sizeof own_troubles / sizeof *own_troubles; i++) {
+        struct world *world;
+        struct node *hub, *ardabil;
+        fork_world(&world, &hub, &ardabil, 2);
+        hub->receipt_err = own_troubles[i];
+        world_heal(world);
+        world_wait(world, 60000);
+        cr_assert_gt(world_count(world, "hub <- ardabil  FORK ardabil/hub/b1"), 0);
+        cr_assert_eq(world_count(world, "BAD_DATA"), 0);
+        cr_assert_eq(world_count(world, "UNREADABLE"), 0);
+        hub->receipt_err = OK;
+        world_cut(world);
+        world_run(world);
+        world_heal(world);
+        world_wait(world, 60000);
+        cr_assert(node_log(hub, "ardabil/hub/b1")->proven);
+        world_free(world);
+    }
+}
+
+Test(fork, a_proof_that_proves_nothing_is_blamed_on_who_sent_it)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    fork_world(&world, &hub, &ardabil, 2);
+    hub->receipt_err = ERR_PROOF;
+    world_heal(world);
+    world_wait(world, 60000);
+    cr_assert_eq(world_count(world, "hub ! BAD_DATA by ardabil"), 1);
+    world_free(world);
+}

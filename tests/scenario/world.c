@@ -363,7 +363,10 @@ static void do_store_receipt(struct node *node, const struct effect_store_receip
     event->receipt_stored = (struct event_receipt_stored){ .hub = effect->hub,
                                                            .log = effect->log,
                                                            .size = effect->size };
-    event->receipt_stored.err = store_receipt(&node->store, effect, &event->receipt_stored.proven);
+    event->receipt_stored.err =
+        node->receipt_err != OK
+            ? node->receipt_err
+            : store_receipt(&node->store, effect, &event->receipt_stored.proven);
 }
 
 static void do_store_fork(struct node *node, const struct effect_store_fork *effect)
@@ -371,7 +374,8 @@ static void do_store_fork(struct node *node, const struct effect_store_fork *eff
     struct event *event = event_add(node, EVENT_FORK_STORED);
     event->fork_stored =
         (struct event_fork_stored){ .fork_node = effect->fork_node, .log = effect->log };
-    event->fork_stored.err = store_fork(&node->store, effect);
+    event->fork_stored.err =
+        node->receipt_err != OK ? node->receipt_err : store_fork(&node->store, effect);
 }
 
 static void do_sign_receipt(struct node *node, const struct effect_sign_receipt *effect)
@@ -380,7 +384,9 @@ static void do_sign_receipt(struct node *node, const struct effect_sign_receipt 
     struct item *item = last_item(node);
     event->receipt_signed =
         (struct event_receipt_signed){ .log = effect->log, .size = effect->size };
-    event->receipt_signed.err = store_cosign(&node->store, node->name, effect);
+    event->receipt_signed.err = node->receipt_err != OK
+                                    ? node->receipt_err
+                                    : store_cosign(&node->store, node->name, effect);
     const struct store_log *log = store_find(&node->store, &effect->log);
     buffer_append(&item->bytes, log->receipt.note, log->receipt.note_size);
     event->receipt_signed.note = buffer_bytes(&item->bytes);

@@ -33,6 +33,7 @@ struct node {
     bool passive;     /* does not open a log when it may write */
     bool slow;        /* its store answers nothing until this is taken back */
     bool full;        /* its store answers ERR_FULL */
+    enum err receipt_err; /* what receipts and fork proofs are answered with, when not OK */
     uint8_t salt;
 };
 
