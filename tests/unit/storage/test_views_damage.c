@@ -1,0 +1,203 @@
+#include "tests/unit/storage/views_case.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+TestSuite(views_damage, .init = setup, .fini = teardown);
+
+Test(views_damage, views_that_are_ahead_of_the_log_store_are_folded_anew) /* D5 */
+{
+    char older[FOLDER_PATH_SIZE], from[FOLDER_PATH_SIZE], to[FOLDER_PATH_SIZE];
+    folder_make(older);
+    folder_path(from, logs.folder, "data.mdb");
+    folder_path(to, older, "data.mdb");
+    history_hold(&logs, &LOG_A, 80, 1000);
+    file_copy(from, to);
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+
+    log_store_close(logs.logs); /* an old backup of log/ beside the newest views/ */
+    file_copy(to, from);
+    cr_assert_eq(log_store_open(&logs.logs, &logs.options), OK);
+    cr_assert_eq(views_fixture_reopen(&fixture), OK);
+    views_fixture_fold(&fixture, logs.logs, 33);
+    expect_applied("A80 ");
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, views_fixture_rebuilt(logs.logs).text);
+    folder_remove(older);
+}
+
+Test(views_damage, views_of_other_records_at_the_same_positions_are_folded_anew)
+{
+    history_hold(&logs, &LOG_A, 50, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    log_fixture_close(&logs);
+    log_fixture_open(&logs);
+    struct log_id id = history_id(A); /* the same log, in a store where it went another way */
+    fixture_append(&logs, fixture_create(&logs, &id), &id, 60, true);
+    cr_assert_eq(views_fixture_reopen(&fixture), OK);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    expect_applied("A60 ");
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, views_fixture_rebuilt(logs.logs).text);
+}
+
+/* Flips a bit of the stored value whose key ends with `suffix`; counts back from its end. */
+static void damage(enum views_table table, const char *suffix, size_t from_end)
+{
+    struct store_txn txn = store_begin_write(views_environment(fixture.views));
+    struct store_cursor cursor = store_cursor_open(&txn, table);
+    struct bytes key, value;
+    size_t size = strlen(suffix);
+    enum err err = store_cursor_seek(&cursor, BYTES_NONE, &key, &value);
+    while (err == OK && (key.size < size || memcmp(key.data + key.size - size, suffix, size) != 0))
+        err = store_cursor_next(&cursor, &key, &value);
+    cr_assert_eq(err, OK);
+    uint8_t name[512], content[512];
+    struct bytes copy = bytes_of(content, value.size);
+    cr_assert_leq(value.size, sizeof content);
+    memcpy(name, key.data, key.size);
+    memcpy(content, value.data, value.size);
+    content[value.size - from_end] ^= 4;
+    key.data = name;
+    store_cursor_close(&cursor);
+    store_put(&txn, table, key, copy);
+    cr_assert_eq(store_commit(&txn), OK);
+}
+
+Test(views_damage, a_flipped_bit_is_never_served_and_the_view_is_made_anew) /* V4 */
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    struct digest_text good = views_fixture_digest(&fixture);
+    for (size_t from_end = 1; from_end <= 16; from_end += 5) {
+        damage(VIEWS_ENTRIES, "record/0a/00000042", from_end);
+        READER(reader);
+        struct bytes key, value, name = bytes_of_string("record/0a/00000042");
+        cr_assert_eq(view_seek(&reader.view, name, false, &key, &value), ERR_CORRUPT);
+        reader.view.err = OK;
+        cr_assert_eq(view_get(&reader.view, name, &value), ERR_CORRUPT);
+        cr_assert_eq(value.size, 0);
+        reader.view.err = OK;
+        expect(&reader.view, "spread/none", "-");
+        views_reader_end(&reader);
+        cr_assert(views_is_damaged(fixture.views, "ardabil"));
+        views_fixture_fold(&fixture, logs.logs, 40);
+        cr_assert_not(views_is_damaged(fixture.views, "ardabil"));
+        cr_assert_str_eq(views_fixture_digest(&fixture).text, good.text);
+    }
+}
+
+Test(views_damage, damage_that_the_fold_itself_meets_is_repaired_too)
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    damage(VIEWS_ENTRIES, "count", 9);
+    history_hold(&logs, &LOG_A, 150, 1000);
+    views_fixture_fold(&fixture, logs.logs, 40);
+    expect_applied("A150 ");
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, views_fixture_rebuilt(logs.logs).text);
+}
+
+Test(views_damage, damage_in_the_next_generation_is_said_and_another_one_begun)
+{
+    prepare_handback();
+    cr_assert_eq(views_fold(fixture.views, logs.logs, "ardabil", 50), OK);
+    char suffix[16] = { 0, 0, 0, 2 }; /* the next generation's */
+    memcpy(suffix + 4, "count", 5);
+    struct store_txn txn = store_begin_write(views_environment(fixture.views));
+    uint8_t key[32];
+    memcpy(key, "ardabil", 8);
+    memcpy(key + 8, suffix, 9);
+    store_put(&txn, VIEWS_ENTRIES, bytes_of(key, 17), bytes_of_string("not eight bytes' check"));
+    cr_assert_eq(store_commit(&txn), OK);
+    cr_assert_eq(views_fold(fixture.views, logs.logs, "ardabil", 50), ERR_CORRUPT);
+    views_fixture_fold(&fixture, logs.logs, 50);
+    expect_applied("A300 B40 ");
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, views_fixture_rebuilt(logs.logs).text);
+}
+
+Test(views_damage, a_damaged_row_or_position_makes_the_view_anew)
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    history_hold(&logs, &LOG_B, 40, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    struct digest_text good = views_fixture_digest(&fixture);
+    damage(VIEWS_NODES, "ardabil", 10);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, good.text);
+    damage(VIEWS_HEADS, "", 20);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, good.text);
+    expect_applied("A100 B40 ");
+}
+
+Test(views_damage, a_withheld_view_is_not_read_and_others_are)
+{
+    struct views_reader reader;
+    views_withhold(fixture.views, true);
+    cr_assert_eq(views_reader_begin(fixture.views, "ardabil", &reader), ERR_BUSY);
+    cr_assert_eq(views_reader_begin(fixture.views, "hormozgan", &reader), OK);
+    views_reader_end(&reader);
+    views_withhold(fixture.views, false);
+    cr_assert_eq(views_reader_begin(fixture.views, "ardabil", &reader), OK);
+    views_reader_end(&reader);
+}
+
+/* An empty view would be served as if nothing had ever been registered. */
+Test(views_damage, a_damaged_row_is_not_read_as_an_empty_view)
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    damage(VIEWS_NODES, "ardabil", 10);
+    struct views_reader reader;
+    cr_assert_eq(views_reader_begin(fixture.views, "ardabil", &reader), ERR_CORRUPT);
+    cr_assert_eq(views_decider_begin(fixture.views, 1)->err, ERR_CORRUPT);
+    views_decider_end(fixture.views);
+}
+
+/* It would write what is new under the numbers of a view that is whole. */
+Test(views_damage, nothing_is_flushed_below_a_damaged_row)
+{
+    history_hold(&logs, &LOG_A, 100, 1000);
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    struct digest_text good = views_fixture_digest(&fixture);
+    struct log_head head = history_head(&logs, A);
+    put(decide(1), "new", "x");
+    views_decider_end(fixture.views);
+    cr_assert_eq(memory_freeze(views_memory(fixture.views), 1), OK);
+    damage(VIEWS_NODES, "ardabil", 10);
+    cr_assert_eq(views_flush(fixture.views, &head), ERR_CORRUPT);
+    cr_assert_eq(memory_clear(views_memory(fixture.views)), OK);
+    views_fixture_fold(&fixture, logs.logs, 40);
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, good.text);
+}
+
+Test(views_damage, a_record_that_the_rules_refuse_outright_stops_the_fold_and_changes_nothing)
+{
+    struct log_id id = history_id(A);
+    struct sample sample;
+    struct merkle_frontier frontier = { 0 };
+    struct batch_builder batch;
+    uint32_t number = fixture_create(&logs, &id);
+    batch_begin(&batch, &frontier);
+    sample_batch(&batch, &id, 1, 5, 20, log_store_data_key(logs.logs));
+    sample_request(&sample, &id, 5, 1, 20);
+    memset(sample.header.actor, 0, sizeof sample.header.actor);
+    memcpy(sample.header.actor, "refused", 7);
+    buffer_clear(&sample.bytes);
+    cr_assert_eq(record_header_encode(&sample.bytes, &sample.header), OK);
+    sample.record.header = buffer_bytes(&sample.bytes);
+    merkle_leaf_hash(&sample.leaf, sample.record.header);
+    batch_add(&batch, &sample.record, &sample.leaf, log_store_data_key(logs.logs));
+    struct store_txn txn = store_begin_write(log_store_environment(logs.logs));
+    cr_assert_eq(log_append(logs.logs, &txn, number, &batch, BYTES_NONE), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    sample_close(&sample);
+    batch_close(&batch);
+
+    cr_assert_eq(views_fold(fixture.views, logs.logs, "ardabil", 10), ERR_REFUSED);
+    expect_applied("");
+    cr_assert_eq(views_fold(fixture.views, logs.logs, "ardabil", 5), OK);
+    expect_applied("A5 ");
+    cr_assert_eq(views_fold(fixture.views, logs.logs, "ardabil", 10), ERR_REFUSED);
+    expect_applied("A5 ");
+}
