@@ -1,5 +1,5 @@
 /* Two engines and two replicators on one loop: what one node records, the other comes to hold. */
-#include "node/transport/replicator.h"
+#include "tests/unit/node/member.h"
 
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
@@ -13,152 +13,19 @@
 
 #define WAIT_LIMIT_MS 8000
 
-struct member {
-    struct config config;
-    struct config_hub hub_section;
-    struct config_province province_section;
-    struct keyring keyring;
-    char path[256];
-    struct engine *engine;
-    struct replicator *replicator;
-    bool may_write, started, closed;
-};
-
 struct pair {
     uv_loop_t loop;
     char folder[64];
     char address[80];
     struct member hub, province;
+    struct config_province province_at_hub;
+    struct config_hub hub_at_province;
     struct replication_status *status;
 };
 
-static enum err fold_nothing(void *context, struct view *view, const struct record_header *header,
-                             struct bytes facts, struct bytes person, bool person_absent)
-{
-    (void)context, (void)view, (void)header, (void)facts, (void)person, (void)person_absent;
-    return OK;
-}
-
-static void on_advanced(void *context, const struct checkpoint *checkpoint, struct bytes note)
-{
-    (void)note;
-    replicator_advanced(((struct member *)context)->replicator, checkpoint);
-}
-
-static void on_failed(void *context, enum err err, const char *what)
-{
-    (void)context;
-    cr_assert_fail("%s: %s", err_name(err), what);
-}
-
-static void on_may_write(void *context, uint32_t flags)
-{
-    struct member *member = context;
-    member->may_write = true;
-    cr_assert_eq(flags & ~(uint32_t)INCARNATION_HUBS_UNASKED, 0u);
-}
-
-static void on_closed(void *context)
-{
-    ((struct member *)context)->closed = true;
-}
-
-static void keyring_make(struct keyring *keyring, uint8_t byte)
-{
-    uint8_t seed[KEY_SIZE];
-    memset(seed, byte, sizeof seed);
-    sign_key_from_seed(&keyring->log, seed);
-    seed[0]++;
-    sign_key_from_seed(&keyring->receipt, seed);
-    seed[0]++;
-    link_key_from_seed(&keyring->link, seed);
-}
-
-static void member_init(struct pair *pair, struct member *member, const char *node,
-                        enum node_role role)
-{
-    strcpy(member->config.node, node);
-    member->config.role = role;
-    member->config.catch_ups_max = 8;
-    member->config.national_receipts = 1;
-    keyring_make(&member->keyring, role == ROLE_HUB ? 10 : 20);
-    snprintf(member->path, sizeof member->path, "%s/%s", pair->folder, node);
-}
-
-static void engine_begin(struct member *member)
-{
-    struct engine_options options = { .path = member->path,
-                                      .node = member->config.node,
-                                      .audience = member->config.role == ROLE_HUB ? "all" : "hub",
-                                      .log_key = &member->keyring.log,
-                                      .data_key = member->keyring.data,
-                                      .rules = { .fold = fold_nothing, .version = 1 },
-                                      .map_size = (size_t)64 << 20,
-                                      .memory_size_max = (size_t)4 << 20,
-                                      .queue_max = 4096,
-                                      .group_max = 256,
-                                      .on_advanced = on_advanced,
-                                      .on_failed = on_failed,
-                                      .context = member };
-    cr_assert_eq(engine_open(&member->engine, &options), OK);
-}
-
-static void member_begin(struct pair *pair, struct member *member)
-{
-    struct buffer problem = { 0 };
-    struct replicator_options options = { .loop = &pair->loop,
-                                          .config = &member->config,
-                                          .keyring = &member->keyring,
-                                          .engine = member->engine,
-                                          .may_write = on_may_write,
-                                          .failed = on_failed,
-                                          .context = member };
-    if (!member->engine) {
-        engine_begin(member);
-        options.engine = member->engine;
-    }
-    enum err err = replicator_open(&member->replicator, &options, &problem);
-    cr_assert_eq(err, OK, "%.*s", (int)problem.size, (const char *)problem.data);
-    buffer_close(&problem);
-}
-
-static void member_end(struct pair *pair, struct member *member)
-{
-    member->closed = false;
-    replicator_close(member->replicator, on_closed, member);
-    while (!member->closed)
-        uv_run(&pair->loop, UV_RUN_ONCE);
-    engine_stop(member->engine);
-    replicator_free(member->replicator);
-    member->engine = NULL;
-    member->may_write = member->started = false;
-}
-
-/* Starts the engine when the hubs were asked. Waiting for it here is what the daemon does on the
- * pool; nothing of the loop is needed for it. */
-static void member_turn(struct member *member)
-{
-    if (member->may_write && !member->started) {
-        member->started = true;
-        cr_assert_eq(engine_start(member->engine, 0), OK);
-    }
-}
-
-static void on_pause(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
-/* One turn of the loop, at most some milliseconds long. */
 static void pair_turn(struct pair *pair)
 {
-    uv_timer_t pause;
-    uv_update_time(&pair->loop); /* or the pause may be over before the wait begins */
-    uv_timer_init(&pair->loop, &pause);
-    uv_timer_start(&pause, on_pause, 5, 0);
-    uv_run(&pair->loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)&pause, NULL);
-    uv_run(&pair->loop, UV_RUN_NOWAIT);
+    loop_turn(&pair->loop, 5);
     member_turn(&pair->hub);
     member_turn(&pair->province);
 }
@@ -181,36 +48,36 @@ static void pair_open(struct pair *pair)
     cr_assert_eq(uv_loop_init(&pair->loop), 0);
     pair->status = calloc(1, sizeof *pair->status);
     require(pair->status);
-    member_init(pair, &pair->hub, "centre", ROLE_HUB);
-    member_init(pair, &pair->province, "ardabil", ROLE_PROVINCE);
+    member_init(&pair->hub, &pair->loop, pair->folder, "centre", ROLE_HUB, 10);
+    member_init(&pair->province, &pair->loop, pair->folder, "ardabil", ROLE_PROVINCE, 20);
 
     pair->hub.config.replication_listen = pair->address;
-    pair->hub.config.provinces = &pair->hub.province_section;
+    pair->hub.config.provinces = &pair->province_at_hub;
     pair->hub.config.province_count = 1;
-    strcpy(pair->hub.province_section.name, "ardabil");
-    pair->hub.province_section.link_key = pair->province.keyring.link.public;
-    pair->hub.province_section.log_key = pair->province.keyring.log.public;
+    strcpy(pair->province_at_hub.name, "ardabil");
+    pair->province_at_hub.link_key = pair->province.keyring.link.public;
+    pair->province_at_hub.log_key = pair->province.keyring.log.public;
 
-    pair->province.config.hubs = &pair->province.hub_section;
+    pair->province.config.hubs = &pair->hub_at_province;
     pair->province.config.hub_count = 1;
-    strcpy(pair->province.hub_section.name, "centre");
-    pair->province.hub_section.address = pair->address;
-    pair->province.hub_section.link_key = pair->hub.keyring.link.public;
-    pair->province.hub_section.log_key = pair->hub.keyring.log.public;
-    pair->province.hub_section.receipt_key = pair->hub.keyring.receipt.public;
+    strcpy(pair->hub_at_province.name, "centre");
+    pair->hub_at_province.address = pair->address;
+    pair->hub_at_province.link_key = pair->hub.keyring.link.public;
+    pair->hub_at_province.log_key = pair->hub.keyring.log.public;
+    pair->hub_at_province.receipt_key = pair->hub.keyring.receipt.public;
 
     strcpy(pair->address, "127.0.0.1:0");
-    member_begin(pair, &pair->hub);
+    member_begin(&pair->hub);
     snprintf(pair->address, sizeof pair->address, "%s", replicator_address(pair->hub.replicator));
-    member_begin(pair, &pair->province);
+    member_begin(&pair->province);
     WAIT_FOR(pair, pair->hub.started && pair->province.started);
 }
 
 static void pair_close(struct pair *pair)
 {
     char command[128];
-    member_end(pair, &pair->province);
-    member_end(pair, &pair->hub);
+    member_end(&pair->province);
+    member_end(&pair->hub);
     uv_run(&pair->loop, UV_RUN_DEFAULT);
     cr_assert_eq(uv_loop_close(&pair->loop), 0, "something is left on the loop");
     free(pair->status);
@@ -342,14 +209,14 @@ Test(replicator, a_hub_that_was_away_gets_what_it_missed_and_the_lag_was_shown_m
     struct pair pair;
     pair_open(&pair);
     WAIT_FOR(&pair, is_national(&pair, 1));
-    member_end(&pair, &pair.hub);
+    member_end(&pair.hub);
     WAIT_FOR(&pair, !peer(&pair)->connected);
     cr_assert_str_eq(peer(&pair)->last_error, "the peer: the node is stopping");
     record(&pair.province, 5, 100);
     WAIT_FOR(&pair, peer(&pair)->lag_records == 500);
     WAIT_FOR(&pair, peer(&pair)->lag_ms > 0);
 
-    member_begin(&pair, &pair.hub); /* on the port it had */
+    member_begin(&pair.hub); /* on the port it had */
     WAIT_FOR(&pair, is_national(&pair, 501));
     cr_assert_eq(held_by_hub(&pair), 501u);
     pair_close(&pair);
@@ -361,8 +228,8 @@ Test(replicator, a_province_that_starts_again_writes_a_new_log_and_the_hub_follo
     pair_open(&pair);
     record(&pair.province, 3, 1);
     WAIT_FOR(&pair, is_national(&pair, 4));
-    member_end(&pair, &pair.province);
-    member_begin(&pair, &pair.province);
+    member_end(&pair.province);
+    member_begin(&pair.province);
     WAIT_FOR(&pair, pair.province.started);
     record(&pair.province, 3, 1);
     WAIT_FOR(&pair, is_national(&pair, 8));
@@ -386,13 +253,13 @@ Test(replicator, a_province_whose_hub_is_unreachable_may_write_after_the_limit)
     struct pair pair;
     memset(&pair, 0, sizeof pair);
     pair_open(&pair);
-    member_end(&pair, &pair.hub);
-    member_end(&pair, &pair.province);
-    member_begin(&pair, &pair.province);
+    member_end(&pair.hub);
+    member_end(&pair.province);
+    member_begin(&pair.province);
     WAIT_FOR(&pair, pair.province.started);
     cr_assert_not(peer(&pair)->connected);
     cr_assert_str_eq(peer(&pair)->last_error, "connection refused");
-    member_begin(&pair, &pair.hub);
+    member_begin(&pair.hub);
     WAIT_FOR(&pair, is_national(&pair, 2));
     pair_close(&pair);
 }

@@ -2,6 +2,7 @@
  * memory is bounded, whatever it sends. */
 #include "node/transport/links_private.h"
 #include "node/transport/replicator_private.h"
+#include "tests/unit/node/member.h"
 
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
@@ -18,14 +19,10 @@
 struct hostile {
     uv_loop_t loop;
     char folder[64], address[80];
-    struct config config;
+    struct member hub;
     struct config_province province;
-    struct keyring keyring;
     struct link_key province_key;
     struct sign_key province_log_key;
-    struct engine *engine;
-    struct replicator *replicator;
-    bool may_write, closed;
 
     struct links_peer peer;
     struct links *links;
@@ -35,36 +32,6 @@ struct hostile {
     size_t queue_max;
     unsigned outgoings_max, intakes_max;
 };
-
-static enum err fold_nothing(void *context, struct view *view, const struct record_header *header,
-                             struct bytes facts, struct bytes person, bool person_absent)
-{
-    (void)context, (void)view, (void)header, (void)facts, (void)person, (void)person_absent;
-    return OK;
-}
-
-static void on_advanced(void *context, const struct checkpoint *checkpoint, struct bytes note)
-{
-    (void)note;
-    replicator_advanced(((struct hostile *)context)->replicator, checkpoint);
-}
-
-static void on_failed(void *context, enum err err, const char *what)
-{
-    (void)context;
-    cr_assert_fail("%s: %s", err_name(err), what);
-}
-
-static void on_may_write(void *context, uint32_t flags)
-{
-    (void)flags;
-    ((struct hostile *)context)->may_write = true;
-}
-
-static void on_closed(void *context)
-{
-    ((struct hostile *)context)->closed = true;
-}
 
 /* ---- the other end ---- */
 
@@ -108,42 +75,13 @@ static void on_links_gone(void *context)
 
 /* ---- both ---- */
 
-static void hub_begin(struct hostile *hostile)
-{
-    struct buffer problem = { 0 };
-    struct engine_options engine = { .path = hostile->folder,
-                                     .node = "centre",
-                                     .audience = "all",
-                                     .log_key = &hostile->keyring.log,
-                                     .data_key = hostile->keyring.data,
-                                     .rules = { .fold = fold_nothing, .version = 1 },
-                                     .map_size = (size_t)64 << 20,
-                                     .memory_size_max = (size_t)4 << 20,
-                                     .queue_max = 4096,
-                                     .group_max = 256,
-                                     .on_advanced = on_advanced,
-                                     .on_failed = on_failed,
-                                     .context = hostile };
-    cr_assert_eq(engine_open(&hostile->engine, &engine), OK);
-    struct replicator_options replicator = { .loop = &hostile->loop,
-                                             .config = &hostile->config,
-                                             .keyring = &hostile->keyring,
-                                             .engine = hostile->engine,
-                                             .may_write = on_may_write,
-                                             .failed = on_failed,
-                                             .context = hostile };
-    cr_assert_eq(replicator_open(&hostile->replicator, &replicator, &problem), OK);
-    cr_assert(hostile->may_write);
-    cr_assert_eq(engine_start(hostile->engine, 0), OK);
-}
-
 static void peer_begin(struct hostile *hostile)
 {
     struct buffer problem = { 0 };
     strcpy(hostile->peer.node, "centre");
-    hostile->peer.key = hostile->keyring.link.public;
+    hostile->peer.key = hostile->hub.keyring.link.public;
     snprintf(hostile->address, sizeof hostile->address, "%s",
-             replicator_address(hostile->replicator));
+             replicator_address(hostile->hub.replicator));
     hostile->peer.address = hostile->address;
     struct links_options options = { .loop = &hostile->loop,
                                      .key = &hostile->province_key,
@@ -159,7 +97,7 @@ static void peer_begin(struct hostile *hostile)
 
 static void look(struct hostile *hostile)
 {
-    for (struct session *at = hostile->replicator->sessions; at; at = at->next) {
+    for (struct session *at = hostile->hub.replicator->sessions; at; at = at->next) {
         size_t size = at->link ? link_queue_size(at->link) : 0;
         hostile->queue_max = size > hostile->queue_max ? size : hostile->queue_max;
         if (at->outgoings > hostile->outgoings_max)
@@ -169,20 +107,9 @@ static void look(struct hostile *hostile)
     }
 }
 
-static void on_pause(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
 static void turn(struct hostile *hostile)
 {
-    uv_timer_t pause;
-    uv_update_time(&hostile->loop); /* or the pause may be over before the wait begins */
-    uv_timer_init(&hostile->loop, &pause);
-    uv_timer_start(&pause, on_pause, 2, 0);
-    uv_run(&hostile->loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)&pause, NULL);
-    uv_run(&hostile->loop, UV_RUN_NOWAIT);
+    loop_turn(&hostile->loop, 2);
     look(hostile);
 }
 
@@ -220,24 +147,19 @@ static void hostile_open(struct hostile *hostile)
     cr_assert_eq(uv_loop_init(&hostile->loop), 0);
     hostile->message = calloc(1, sizeof *hostile->message);
     require(hostile->message);
-    sign_key_from_seed(&hostile->keyring.log, seed);
-    seed[0]++;
-    sign_key_from_seed(&hostile->keyring.receipt, seed);
-    link_key_from_seed(&hostile->keyring.link, seed);
-    seed[0]++;
+    member_init(&hostile->hub, &hostile->loop, hostile->folder, "centre", ROLE_HUB, 10);
     link_key_from_seed(&hostile->province_key, seed);
     sign_key_from_seed(&hostile->province_log_key, seed);
     strcpy(hostile->province.name, "ardabil");
     hostile->province.link_key = hostile->province_key.public;
     hostile->province.log_key = hostile->province_log_key.public;
-    hostile->config = (struct config){ .node = "centre",
-                                       .role = ROLE_HUB,
-                                       .replication_listen = (char[]){ "127.0.0.1:0" },
-                                       .provinces = &hostile->province,
-                                       .province_count = 1,
-                                       .national_receipts = 1,
-                                       .catch_ups_max = 8 };
-    hub_begin(hostile);
+    strcpy(hostile->address, "127.0.0.1:0");
+    hostile->hub.config.replication_listen = hostile->address;
+    hostile->hub.config.provinces = &hostile->province;
+    hostile->hub.config.province_count = 1;
+    member_begin(&hostile->hub);
+    cr_assert(hostile->hub.may_write);
+    member_turn(&hostile->hub);
     peer_begin(hostile);
     while (!hostile->link)
         turn(hostile);
@@ -248,11 +170,9 @@ static void hostile_close(struct hostile *hostile)
 {
     char command[128];
     links_close(hostile->links, on_links_gone, hostile);
-    replicator_close(hostile->replicator, on_closed, hostile);
-    while (!hostile->closed || !hostile->gone)
+    member_end(&hostile->hub);
+    while (!hostile->gone)
         uv_run(&hostile->loop, UV_RUN_ONCE);
-    engine_stop(hostile->engine);
-    replicator_free(hostile->replicator);
     uv_run(&hostile->loop, UV_RUN_DEFAULT);
     cr_assert_eq(uv_loop_close(&hostile->loop), 0, "something is left on the loop");
     free(hostile->message);
@@ -284,10 +204,10 @@ Test(replicator_hostile, a_peer_that_asks_and_never_reads_is_not_read_either)
     struct hostile hostile;
     hostile_open(&hostile);
     int small = 65536;
-    while (!hostile.replicator->sessions)
+    while (!hostile.hub.replicator->sessions)
         turn(&hostile);
     uv_recv_buffer_size((uv_handle_t *)&hostile.link->tcp, &small);
-    uv_send_buffer_size((uv_handle_t *)&hostile.replicator->sessions->link->tcp, &small);
+    uv_send_buffer_size((uv_handle_t *)&hostile.hub.replicator->sessions->link->tcp, &small);
     link_pause(hostile.link, true);
     hostile.message->type = MESSAGE_WANT;
     hostile.message->want = (struct message_want){ .log = log_of("hormozgan", 1) };
@@ -357,7 +277,7 @@ Test(replicator_hostile, the_last_words_of_a_peer_are_cut_between_characters)
     say(&hostile);
     link_flush(hostile.link);
     run_for(&hostile, 300);
-    replicator_status(hostile.replicator, status);
+    replicator_status(hostile.hub.replicator, status);
     cr_assert_eq(status->peer_count, 1u);
     cr_expect_eq(strlen(status->peers[0].last_error), strlen("the peer: ") + 79);
     cr_expect(utf8_is_valid(bytes_of_string(status->peers[0].last_error)));
