@@ -3,7 +3,8 @@
  * erase. Every call and what came back is told to `on_event`, for the history.
  *
  * A source of events in virtual time: clients_next_at() says when there is something to do,
- * clients_run() does it. Calls go through tests/sim/http.h. */
+ * clients_run() does it. Whenever an answer changes that, an event that is no invoke is told first.
+ * Calls go through tests/sim/http.h. */
 #ifndef TESTS_SIM_CLIENTS_H
 #define TESTS_SIM_CLIENTS_H
 
@@ -29,6 +30,7 @@ enum client_action {
 
 enum client_phase {
     CLIENT_INVOKE,
+    CLIENT_SENT,   /* the answer leaves the node; it may come too late */
     CLIENT_OK,     /* 2xx */
     CLIENT_FAIL,   /* refused; by the API's word nothing was recorded */
     CLIENT_UNKNOWN /* no answer, or one that leaves it open */
@@ -36,7 +38,7 @@ enum client_phase {
 
 struct client_event {
     uint64_t at_ns;
-    uint64_t operation; /* of one call: invoke and its end have the same; counts from 1 */
+    uint64_t operation; /* of one call: its invoke, sent and end have the same; counts from 1 */
     uint64_t request;   /* what is registered, from 1: the same for every retry; 0 none */
     enum client_action action;
     enum client_phase phase;
@@ -47,6 +49,8 @@ struct client_event {
     char state[12];  /* of a look-up: "recorded", "national" */
     char key[CLIENT_KEY_SIZE];           /* idempotency key */
     uint8_t body_hash[CLIENT_HASH_SIZE]; /* SHA-256 of the JSON body */
+    /* Of what is registered, by content_digest() (tests/check/content.h); zero otherwise. */
+    uint8_t facts_hash[CLIENT_HASH_SIZE], person_hash[CLIENT_HASH_SIZE];
     char code[CLIENT_CODE_SIZE];
     char case_id[CLIENT_CASE_SIZE];
     struct bytes content; /* of an answer: its JSON; of a registration's invoke: the body. Valid
@@ -68,9 +72,9 @@ struct clients_options {
     double requests_a_day; /* for each site that takes requests, at least 100 on average */
     int64_t epoch_ms;      /* wall clock at virtual time 0: the shape of Iran's days follows it */
     uint64_t answer_limit_ns; /* a client waits so long: then the outcome is unknown */
-    /* Shares of what is done besides registering, per registration: */
-    double retries;  /* of known outcomes, too: a nervous click */
-    double misuses, lookups, guesses, lists, shows, erasures, receipts, statuses;
+    /* How often each is done besides, per registration; CLIENT_REGISTER: the same again, although
+     * its outcome is known (a nervous click). */
+    double shares[CLIENT_ACTION_COUNT];
     uint64_t (*now_ns)(void *context);
     void (*on_event)(void *context, const struct client_event *event);
     void *context;

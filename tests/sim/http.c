@@ -309,7 +309,12 @@ static void server_free(struct http_server *server)
 enum err http_server_start(struct http_server **out, const struct http_options *options,
                            struct buffer *problem)
 {
-    if (server_find(options->listen)) {
+    struct http_server *before = server_find(options->listen);
+    if (before && before->cut) { /* of a process that is dead */
+        http_killed(options->listen);
+        before = NULL;
+    }
+    if (before) {
         buffer_append_string(problem, options->listen);
         buffer_append_string(problem, ": cannot listen here (is the address in use?)");
         return ERR_IO;

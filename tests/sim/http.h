@@ -27,7 +27,8 @@ typedef void http_on_answer(void *context, unsigned status, struct bytes content
 enum err http_call(const struct http_call *call, http_on_answer *on_answer, void *context);
 
 /* The node behind this address dies: each call under way ends with status 0 now, and whatever its
- * handlers still answer is swallowed. New calls are refused. */
+ * handlers still answer is swallowed. New calls are refused. A new server may take the address: the
+ * threads of this one must have ended by then. */
 void http_cut(const char *address);
 
 /* The same after the node's threads were ended on the spot: its server is forgotten and freed, nothing

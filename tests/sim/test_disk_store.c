@@ -179,8 +179,7 @@ static void run_crashes(uint64_t first_seed, unsigned seeds, unsigned crashes,
     }
 }
 
-Test(disk_store, after_4000_power_cuts_a_store_holds_what_was_committed_and_at_most_the_group_in_flight,
-     .timeout = 120)
+Test(disk_store, after_4000_power_cuts_a_store_holds_what_was_committed_and_at_most_the_group_in_flight)
 {
     struct rig total;
     run_crashes(1, 400, 10, &(struct disk_faults){ 0 }, &total);
@@ -190,7 +189,7 @@ Test(disk_store, after_4000_power_cuts_a_store_holds_what_was_committed_and_at_m
 }
 
 /* The disk must be able to show a store that does not sync: here every sync lies. */
-Test(disk_store, a_store_whose_syncs_do_nothing_is_found_out, .timeout = 60)
+Test(disk_store, a_store_whose_syncs_do_nothing_is_found_out)
 {
     struct disk_faults faults = { .lying_sync = 1 };
     unsigned found = 0;
@@ -211,7 +210,7 @@ Test(disk_store, a_store_whose_syncs_do_nothing_is_found_out, .timeout = 60)
 }
 
 /* I10 at the seam: after an error nothing more is committed in this process, and what was is there. */
-Test(disk_store, after_an_injected_error_no_group_is_lost_or_half_there, .timeout = 60)
+Test(disk_store, after_an_injected_error_no_group_is_lost_or_half_there)
 {
     static const struct disk_faults kinds[] = { { .write_error = 0.02 }, { .sync_error = 0.1 },
                                                 { .short_write = 0.02 }, { .no_room = 0.02 },
