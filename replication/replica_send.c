@@ -163,52 +163,52 @@ enum err replica_send_records(struct replica *replica, const struct effect_send_
 
 /* ---- receipts and fork proofs -------------------------------------------------------------- */
 
-enum err replica_send_receipt(struct replica *replica, const struct log_id *log,
-                              struct buffer *message)
+/* What is stored beside a log for the peers: this node's receipt, or the proof of a fork. */
+static enum err load_stored(struct replica *replica, struct store_txn *txn, uint32_t number,
+                            enum message_type type, struct buffer *stored)
 {
-    struct buffer note = { 0 };
-    uint32_t number;
+    char peer[NODE_NAME_SIZE_MAX + 1];
     uint64_t size;
+    if (type == MESSAGE_RECEIPT)
+        return log_receipt_get(replica->options.logs, txn, number, replica->node, stored, &size);
+    enum err err = replica_fork_load(replica, txn, number, peer, stored);
+    return err == OK && stored->size == 0 ? ERR_NOT_FOUND : err;
+}
+
+static enum err send_stored(struct replica *replica, const struct log_id *log,
+                            enum message_type type, struct buffer *message)
+{
+    struct buffer stored = { 0 };
+    uint32_t number;
     struct message *out = calloc(1, sizeof *out);
     if (!out)
         return ERR_NOMEM;
     struct store_txn txn = begin(replica);
     enum err err = replica_log(replica, &txn, log, false, false, &number);
     if (err == OK)
-        err = log_receipt_get(replica->options.logs, &txn, number, replica->node, &note, &size);
+        err = load_stored(replica, &txn, number, type, &stored);
     store_abort(&txn);
     if (err == OK) {
-        out->type = MESSAGE_RECEIPT;
-        out->receipt.note = buffer_bytes(&note);
+        out->type = type;
+        if (type == MESSAGE_RECEIPT)
+            out->receipt.note = buffer_bytes(&stored);
+        else
+            out->fork.proof = buffer_bytes(&stored);
         err = message_encode(message, out);
     }
-    buffer_close(&note);
+    buffer_close(&stored);
     free(out);
     return err;
+}
+
+enum err replica_send_receipt(struct replica *replica, const struct log_id *log,
+                              struct buffer *message)
+{
+    return send_stored(replica, log, MESSAGE_RECEIPT, message);
 }
 
 enum err replica_send_fork(struct replica *replica, const struct log_id *log,
                            struct buffer *message)
 {
-    struct buffer proof = { 0 };
-    char peer[NODE_NAME_SIZE_MAX + 1];
-    uint32_t number;
-    struct message *out = calloc(1, sizeof *out);
-    if (!out)
-        return ERR_NOMEM;
-    struct store_txn txn = begin(replica);
-    enum err err = replica_log(replica, &txn, log, false, false, &number);
-    if (err == OK)
-        err = replica_fork_load(replica, &txn, number, peer, &proof);
-    store_abort(&txn);
-    if (err == OK && proof.size == 0)
-        err = ERR_NOT_FOUND;
-    if (err == OK) {
-        out->type = MESSAGE_FORK;
-        out->fork.proof = buffer_bytes(&proof);
-        err = message_encode(message, out);
-    }
-    buffer_close(&proof);
-    free(out);
-    return err;
+    return send_stored(replica, log, MESSAGE_FORK, message);
 }
