@@ -133,7 +133,7 @@ static enum err candidates_read(struct candidates *all, struct order_book *book,
         enum err err = log_state_get(logs, txn, number, &state);
         if (err != OK)
             return err;
-        if (state.size == 0)
+        if (state.size == 0 || state.branch)
             continue;
         err = book_read_parents(book, logs, txn, number);
         if (err != OK)

@@ -2,6 +2,7 @@
 
 Only Python's standard library. A test makes a Site, adds nodes, starts them, and leaves the `with`
 block, which ends exactly the processes that it started."""
+import copy
 import http.client
 import json
 import os
@@ -181,6 +182,22 @@ class Node:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def twin(self, label):
+        """The same node once more, on a copy of its folder, with ports of its own. Not running."""
+        twin = copy.copy(self)
+        twin.folder = os.path.join(self.site.folder, label)
+        shutil.copytree(self.folder, twin.folder)
+        twin.api_port = free_port()
+        twin.replication_port = free_port() if self.replication_port else None
+        twin.conf = os.path.join(twin.folder, "samad.conf")
+        twin.data = os.path.join(twin.folder, "data")
+        twin.keys_folder = os.path.join(twin.folder, "keys")
+        twin.log_path = os.path.join(twin.folder, "samadd.log")
+        twin.hubs, twin.provinces = list(self.hubs), list(self.provinces)
+        twin.process, twin.tokens = None, dict(self.tokens)
+        twin.write_conf()
+        return twin
 
     def stop(self, timeout=20):
         self.process.send_signal(signal.SIGTERM)

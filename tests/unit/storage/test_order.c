@@ -149,6 +149,18 @@ Test(order, a_frozen_parent_is_held_as_far_as_it_will_ever_be) /* O2 */
     expect_order("A60 B20 ");
 }
 
+Test(order, the_other_branch_of_a_forked_log_is_folded_by_nobody) /* O5 */
+{
+    uint32_t number;
+    struct log_id id = history_id(A);
+    history_hold(&fixture, &ROLLBACK[0], 60, 200);
+    struct store_txn txn = store_begin_write(log_store_environment(fixture.logs));
+    cr_assert_eq(log_branch(fixture.logs, &txn, &id, true, &number), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    fixture_append(&fixture, number, &id, 90, true);
+    expect_order("A60 ");
+}
+
 Test(order, logs_that_name_each_other_in_a_circle_wait_and_stop_nobody)
 {
     static const struct history_log logs[] = {
