@@ -79,6 +79,18 @@ static void harden(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A service is given 1,024 open files unless its unit says otherwise, for the sake of programs that
+ * use select(). This one does not, and its API alone may have as many connections: without files left
+ * nobody could be accepted, and no link opened. */
+static void open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* libuv's pool verifies and reads; one thread a core is enough, the disk is not waited for there. */
 static void size_pool(void)
 {
@@ -168,6 +180,7 @@ int main(int argc, char **argv)
         return EXIT_START;
     harden();
     size_pool();
+    open_files();
     if (arguments.debug)
         log_event_threshold(LOG_EVENT_DEBUG);
     enum err err = config_load(&config, arguments.config, &problems);

@@ -102,7 +102,8 @@ class Proxy:
 
 
 class Node:
-    def __init__(self, site, name, role, storage="", options="", replication=""):
+    def __init__(self, site, name, role, storage="", options="", replication="", api="", tls=None):
+        """`api`: more options of that section. `tls`: an SSL context, where `api` makes it HTTPS."""
         self.site, self.name, self.role = site, name, role
         self.folder = os.path.join(site.folder, name)
         os.makedirs(self.folder, exist_ok=True)
@@ -111,6 +112,7 @@ class Node:
         self.storage = storage or "map_mib = 256  reserve_mib = 4  memory_mib = 16"
         self.options = options
         self.replication = replication
+        self.api, self.tls = api, tls
         self.hubs, self.provinces = [], []
         self.process = None
         self.tokens = {}
@@ -125,7 +127,7 @@ class Node:
     def write_conf(self):
         lines = [f'node = "{self.name}"', f'role = "{self.role}"', f'data = "{self.data}"',
                  f'keys = "{self.keys_folder}"',
-                 f'api {{ listen = "127.0.0.1:{self.api_port}" }}',
+                 f'api {{ listen = "127.0.0.1:{self.api_port}" {self.api} }}',
                  f"storage {{ {self.storage} }}", self.options]
         if self.replication_port:
             lines.append(f'replication {{ listen = "127.0.0.1:{self.replication_port}" '
@@ -213,7 +215,9 @@ class Node:
     # ---- HTTP ----
     def http(self, method, path, body=None, token="default", headers=None, timeout=15):
         """(status, headers, body); a dict body is sent as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=timeout)
+        connection = (http.client.HTTPSConnection("127.0.0.1", self.api_port, timeout=timeout,
+                                                  context=self.tls) if self.tls else
+                      http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=timeout))
         try:
             all_headers = dict(headers or {})
             if token == "default":
