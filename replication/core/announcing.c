@@ -17,7 +17,7 @@ bool core_log_is_tip(const struct log *log)
 static bool lacks_receipt(const struct log *log, const struct peer *peer)
 {
     return log->own && !log->live && peer->hub_index < CORE_HUB_MAX &&
-           log->receipts[peer->hub_index] < log->held.covered;
+           core_receipted(log, peer->hub_index) < log->held.covered;
 }
 
 static bool is_announced_at_first(const struct log *log, const struct peer *peer)

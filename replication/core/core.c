@@ -204,7 +204,12 @@ uint64_t national_size(const uint64_t *sizes, size_t count, size_t k)
 uint64_t core_national_size(const struct core *core, const struct log_id *id, size_t k)
 {
     const struct log *log = core_log_find((struct core *)core, id);
-    return log && log->own ? national_size(log->receipts, core->hub_count, k) : 0;
+    uint64_t sizes[CORE_HUB_MAX];
+    if (!log || !log->own)
+        return 0;
+    for (size_t i = 0; i < core->hub_count; i++)
+        sizes[i] = core_receipted(log, i);
+    return national_size(sizes, core->hub_count, k);
 }
 
 size_t core_log_count(const struct core *core)
@@ -227,7 +232,8 @@ void core_log_status(const struct core *core, size_t index, struct core_log_stat
         .proven = log->proven,
         .source = log->source ? log->source->peer->options.node : "",
     };
-    memcpy(status->receipts, log->receipts, sizeof status->receipts);
+    for (size_t i = 0; i < core->hub_count; i++)
+        status->receipts[i] = core_receipted(log, i);
 }
 
 size_t core_peer_count(const struct core *core)

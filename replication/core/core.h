@@ -67,8 +67,9 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
 /* When the core wants EVENT_TICK at the latest; UINT64_MAX: not at all. */
 uint64_t core_deadline(const struct core *core);
 
-/* «National» (design D16): the size that receipts of at least `k` hubs cover. 0 for logs that are
- * not our own node's, and for k 0 or above the number of hubs. */
+/* «National» (design D16): the size that receipts of at least `k` hubs cover; a receipt counts only as
+ * far as its hub has not shown since that it holds less. 0 for logs that are not our own node's, and
+ * for k 0 or above the number of hubs. */
 uint64_t core_national_size(const struct core *core, const struct log_id *log, size_t k);
 /* The k-th largest of `count` sizes; 0 when there are fewer. count <= CORE_HUB_MAX. */
 uint64_t national_size(const uint64_t *sizes, size_t count, size_t k);
@@ -82,7 +83,7 @@ struct core_log_status {
     uint64_t cosigned; /* by this hub */
     bool own, live, frozen, proven;
     const char *source;              /* node it is being followed from, "" none */
-    uint64_t receipts[CORE_HUB_MAX]; /* in the order of the hubs among the peers */
+    uint64_t receipts[CORE_HUB_MAX]; /* as they count now, in the order of the hubs among the peers */
 };
 size_t core_log_count(const struct core *core);
 void core_log_status(const struct core *core, size_t index, struct core_log_status *status);

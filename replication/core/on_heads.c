@@ -6,14 +6,11 @@
 /* Of our own logs a hub should never hold more than we do, nor less than it has cosigned. */
 static void compare_own(struct core *core, struct link *link, struct log *log, uint64_t size)
 {
-    struct peer *peer = link->peer;
     if (size > log->held.size) {
         core_alarm_log(core, log, ALARM_ROLLBACK, core->options.node, log->held.size, size);
         core_incarnation_need(core, log, REASON_BEHIND);
     }
-    if (peer->hub_index < CORE_HUB_MAX && size < log->receipts[peer->hub_index])
-        core_alarm_log(core, log, ALARM_HUB_ROLLBACK, peer->options.node,
-                       log->receipts[peer->hub_index], size);
+    core_hub_says(core, log, link->peer, size);
 }
 
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size)
@@ -69,6 +66,7 @@ void core_on_heads(struct core *core, struct link *link, const struct message_he
         return;
     link->heads_complete = true;
     link->peer->heads_known = true;
+    core_hub_lacks(core, link);
     core_fetch_missing(core, link);
     core_incarnation_hubs_answered(core);
 }

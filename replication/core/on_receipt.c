@@ -18,8 +18,10 @@ void core_on_receipt(struct core *core, struct link *link, const struct message_
             core_fetch_offered(core, link, flow, checkpoint.size);
         return; /* the receipt comes again when we announce what was handed back */
     }
-    if (checkpoint.size <= log->receipts[hub->hub_index])
+    if (checkpoint.size <= log->receipts[hub->hub_index]) {
+        core_hub_has(log, hub, checkpoint.size);
         return;
+    }
     core_effect_add(core, EFFECT_STORE_RECEIPT)->store_receipt = (struct effect_store_receipt){
         .link = link->id,
         .log = log->id,
@@ -57,6 +59,7 @@ void core_on_receipt_stored(struct core *core, const struct event_receipt_stored
     }
     if (event->size > log->receipts[hub->hub_index])
         log->receipts[hub->hub_index] = event->size;
+    core_hub_has(log, hub, event->size);
     if (hub->link)
         core_link_useful(hub->link);
 }

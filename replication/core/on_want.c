@@ -15,16 +15,6 @@ static void decline(struct core *core, struct link *link, struct flow *flow)
     core_send_message(core, link, &core->scratch);
 }
 
-static void compare(struct core *core, struct link *link, struct flow *flow, uint64_t next)
-{
-    struct log *log = flow->log;
-    struct peer *peer = link->peer;
-    if (log->own && peer->hub_index < CORE_HUB_MAX && next < log->receipts[peer->hub_index] &&
-        !log->frozen)
-        core_alarm_log(core, log, ALARM_HUB_ROLLBACK, peer->options.node,
-                       log->receipts[peer->hub_index], next);
-}
-
 void core_on_want(struct core *core, struct link *link, const struct message_want *want)
 {
     struct flow *flow = core_flow_of_stranger(core, link, &want->log);
@@ -34,7 +24,7 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
                           "not a log for this peer");
         return;
     }
-    compare(core, link, flow, want->next);
+    core_hub_says(core, flow->log, link->peer, want->next);
     flow->announce = false;
     if (want->next >= flow->log->held.covered) {
         decline(core, link, flow);

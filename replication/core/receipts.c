@@ -88,3 +88,50 @@ void core_on_receipt_signed(struct core *core, const struct event_receipt_signed
         send_receipt(core, log, event->note);
     core_receipt_consider(core, log);
 }
+
+/* ---- our own logs: what the hubs' receipts are good for ------------------------------------------ */
+
+uint64_t core_receipted(const struct log *log, size_t hub_index)
+{
+    uint64_t receipt = log->receipts[hub_index], holds = log->hub_holds[hub_index];
+    return receipt < holds ? receipt : holds;
+}
+
+void core_hub_says(struct core *core, struct log *log, struct peer *hub, uint64_t size)
+{
+    if (!log->own || log->frozen || hub->hub_index == CORE_HUB_MAX)
+        return; /* of a frozen log it may be the other branch */
+    uint64_t receipt = log->receipts[hub->hub_index];
+    log->hub_holds[hub->hub_index] = size < receipt ? size : UINT64_MAX;
+    if (size < receipt)
+        core_alarm_log(core, log, ALARM_HUB_ROLLBACK, hub->options.node, receipt, size);
+}
+
+void core_hub_has(struct log *log, const struct peer *hub, uint64_t size)
+{
+    uint64_t *holds = &log->hub_holds[hub->hub_index];
+    if (*holds != UINT64_MAX && size > *holds)
+        *holds = size < log->receipts[hub->hub_index] ? size : UINT64_MAX;
+}
+
+/* What a hub holds of its own accord it announces, unless a later log that it holds names it. When
+ * it holds logs of ours that we lack, those may do so. */
+void core_hub_lacks(struct core *core, struct link *link)
+{
+    size_t index = link->peer->hub_index;
+    bool any = false;
+    if (index == CORE_HUB_MAX)
+        return;
+    for (size_t i = 0; i < link->flow_count; i++) {
+        const struct flow *flow = link->flows[i];
+        if (flow->log->own && flow->offered > flow->log->held.size)
+            return;
+        any |= flow->log->own && flow->offered > 0;
+    }
+    for (size_t i = 0; i < core->log_count; i++) {
+        struct log *log = core->logs[i];
+        struct flow *flow = log->own ? core_flow_find(link, log) : NULL;
+        if (log->own && log->receipts[index] > (any ? log->named : 0) && !(flow && flow->offered))
+            core_hub_says(core, log, link->peer, 0);
+    }
+}

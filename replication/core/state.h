@@ -91,6 +91,7 @@ struct log {
     bool receipt_due;  /* a signature was refused for want of an erasure, or of room; try again */
     bool signing;
     uint64_t receipts[CORE_HUB_MAX];
+    uint64_t hub_holds[CORE_HUB_MAX]; /* less than its receipt: it lost the rest. UINT64_MAX: all */
 
     bool frozen; /* forked: nothing is added to `held`, the other branch goes to `branch` */
     bool proven;
@@ -245,6 +246,13 @@ bool core_err_is_of_data(enum err err);
 void core_receipt_consider(struct core *core, struct log *log);
 void core_receipt_resume_due(struct core *core); /* the store may have room again */
 void core_receipt_retry(struct core *core, const char *node); /* more of that node is stored */
+/* Of an own log: what a hub's receipt is good for, as far as is known. */
+uint64_t core_receipted(const struct log *log, size_t hub_index);
+/* A hub says, or shows, how much of an own log it holds: less than it gave a receipt for, more again. */
+void core_hub_says(struct core *core, struct log *log, struct peer *hub, uint64_t size);
+void core_hub_has(struct log *log, const struct peer *hub, uint64_t size);
+/* It has announced everything: own logs that it would have had to name, and did not. */
+void core_hub_lacks(struct core *core, struct link *link);
 
 /* ---- forking.c ---- */
 void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uint64_t seen);

@@ -74,6 +74,8 @@ struct log *core_log_make(struct core *core, const struct log_id *id)
     log->id = *id;
     log->own = strcmp(id->node, core->options.node) == 0;
     log->retry_at_ms = UINT64_MAX;
+    for (size_t i = 0; i < CORE_HUB_MAX; i++)
+        log->hub_holds[i] = UINT64_MAX;
     core->logs[index] = log;
     core->log_count++;
     return log;

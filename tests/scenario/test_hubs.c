@@ -272,3 +272,68 @@ Test(hubs, a_true_fork_that_one_hub_shows_another_freezes_the_log_at_both_whatev
     check_fork_between_hubs(5, 256, 700);
     check_fork_between_hubs(300, 512, 513);
 }
+
+/* ---- what «national» says after a hub has lost what it gave receipts for ---- */
+
+static enum delivery lose_wants(struct node *to, struct message *message)
+{
+    (void)to;
+    return message->type == MESSAGE_WANT ? LOSE : DELIVER;
+}
+
+static void check_national(struct node *ardabil, const char *log, size_t k, uint64_t size)
+{
+    uint64_t found = core_national_size(ardabil->core, &node_log(ardabil, log)->id, k);
+    cr_assert_eq(found, size, "%s is national to %zu", log, (size_t)found);
+}
+
+Test(hubs, national_is_not_what_no_hub_holds_any_more)
+{
+    struct world *world;
+    struct node *tehran, *shiraz, *ardabil;
+    struct store old, empty = { 0 };
+    triangle(&world, &tehran, &shiraz, &ardabil);
+    world_wait(world, 5000);
+    node_write(ardabil, 9);
+    world_wait(world, 5000);
+    store_copy(&old, &tehran->store);
+    node_write(ardabil, 20);
+    world_wait(world, 5000);
+    node_stop(ardabil);
+    world_run(world);
+    node_start(ardabil); /* a second log, which names the first */
+    world_wait(world, 5000);
+    node_write(ardabil, 4);
+    world_wait(world, 5000);
+    check_national(ardabil, "ardabil/hub/c1", 2, 30);
+    check_national(ardabil, "ardabil/hub/c2", 2, 5);
+
+    world->meddle = lose_wants; /* they come back, and cannot catch up yet */
+    node_stop(tehran);
+    node_stop(shiraz);
+    world_run(world);
+    node_restore(tehran, &old);
+    node_restore(shiraz, &empty);
+    check_national(ardabil, "ardabil/hub/c1", 2, 30); /* nobody has shown anything else */
+    world_forget_transcript(world);
+    node_start(tehran);
+    node_start(shiraz);
+    world_wait(world, 65000);
+    check_national(ardabil, "ardabil/hub/c1", 1, 10);
+    check_national(ardabil, "ardabil/hub/c1", 2, 0);
+    check_national(ardabil, "ardabil/hub/c2", 1, 0);
+    cr_assert_gt(world_count(world, "ardabil ! HUB_ROLLBACK by "), 0);
+
+    world->meddle = NULL;
+    world_cut(world);
+    world_heal(world);
+    world_wait(world, 120000);
+    cr_assert(node_holds_all_of(tehran, ardabil));
+    cr_assert(node_holds_all_of(shiraz, ardabil));
+    check_national(ardabil, "ardabil/hub/c1", 2, 30);
+    check_national(ardabil, "ardabil/hub/c2", 2, 5);
+    node_write(ardabil, 3);
+    world_wait(world, 5000);
+    check_national(ardabil, "ardabil/hub/c2", 2, 8);
+    world_free(world);
+}
