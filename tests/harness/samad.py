@@ -42,6 +42,7 @@ class Proxy:
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.running = True
         self.forwarded = 0
+        self.record = None  # a list: gets (to the target?, bytes) for everything that passes
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -62,15 +63,17 @@ class Proxy:
             with self.lock:
                 self.pairs.append((client, server))
             for a, b in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+                threading.Thread(target=self._pump, args=(a, b, a is client), daemon=True).start()
 
-    def _pump(self, source, sink):
+    def _pump(self, source, sink, to_target):
         try:
             while True:
                 data = source.recv(65536)
                 if not data:
                     break
                 self.forwarded += len(data)
+                if self.record is not None:
+                    self.record.append((to_target, data))
                 sink.sendall(data)
         except OSError:
             pass
