@@ -467,6 +467,11 @@ enum err site_check(const struct config *config, struct buffer *problems)
 
 /* ---- running ---- */
 
+struct engine *site_engine(struct site *site)
+{
+    return site->engine;
+}
+
 void site_reload(struct site *site)
 {
     char problem[TOKENS_PROBLEM_SIZE];

@@ -23,6 +23,7 @@ enum site_exit {
     EXIT_STORAGE = 3, /* storage failed while running; a restart verifies and goes on */
 };
 
+struct engine;
 struct site;
 
 /* Checks what can be checked without opening a store: keys, tokens, names. One line a problem. */
@@ -32,6 +33,8 @@ enum err site_check(const struct config *config, struct buffer *problems);
  * any error `problem` says where and why, and in a second line, when that is known, what to do. */
 enum err site_open(struct site **out, const struct config *config, uv_loop_t *loop,
                    struct buffer *problem);
+/* Its engine, for tests that look into a running node. */
+struct engine *site_engine(struct site *site);
 /* Reads the tokens again. */
 void site_reload(struct site *site);
 /* On the loop thread, once: the loop then runs out of work, and site_close() is called. */

@@ -29,6 +29,8 @@ void fiber_sleep(int64_t ns);
 /* Sleeps until fiber_wake(). A wake-up that comes first is remembered once. */
 void fiber_park(void);
 void fiber_wake(struct fiber *fiber);
+/* Ends another fiber that waits; what it holds is lost. */
+void fiber_cancel(struct fiber *fiber);
 
 /* Runs runnable fibers until all sleep. (sim.c) */
 void fibers_run(void);

@@ -1,17 +1,14 @@
-/* The nodes and what happens to them.
- *
- * A node's life:
+/* The nodes and their lives.
  *
  *            start                kill, sim_exit
  *   DOWN ──────────────> UP ─────────────────────> DOWN
- *                        │ ^                        │ what survived: disk_crash()
+ *                        │ ^                        │ what survived: disk_plug()
  *                  pause v │ resume                 │ or: restored, wiped, cloned
  *                      PAUSED ──────────────────────┘
  *
- * What world.c asks of the others, in this order, at a start:  disk_attach(node)  then the product's
- * site_open on the node's main fiber;  at a kill:  http_killed(node), net_killed(node), fibers_kill,
- * process_release (memory, maps, descriptors: close() and munmap() are called for each), then
- * disk_crash(node). */
+ * At a start the product's site_open runs on the node's main fiber. At an end, in this order: its
+ * API, its sockets, its loop, its fibers are gone, then its maps, memory and descriptors, then the
+ * disk decides. */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
@@ -21,6 +18,7 @@
 
 #include "node/config.h"
 #include "node/keyring.h"
+#include "node/tokens.h"
 
 #define SIM_NODE_MAX 48
 #define SIM_PATH_SIZE 160
@@ -46,49 +44,63 @@ struct sim_node {
     struct node_clock clock;
     struct dice ids;               /* what its randombytes draws from */
     int exit_code;                 /* of the last end */
+    char api[32];                  /* where its API listens */
+    char token[TOKEN_SIZE_MAX + 1]; /* with all scopes */
+    struct sim_event restart;
+    struct sim_event crash;        /* a power cut inside an I/O call */
+    uint64_t crash_at_call;        /* the how-manieth call of its disk from its start; 0: none */
+    uint64_t disk_calls;
     /* of the parts, each of which owns its own */
     struct node_process *process;
     struct uv_loop_s *loop;
     struct site *site;
+    struct uv_async_s *signal;     /* where SIGTERM arrives; NULL before it is awaited */
     struct disk *disk;             /* disk.c */
-    struct http_server *http;      /* http.c: the running server, NULL when none */
 };
 
 struct world {
     struct sim_node nodes[SIM_NODE_MAX];
     unsigned node_count, hub_count;
+    const struct swarm *swarm;
     bool healing; /* the storm is over: nothing injects faults any more */
 };
 extern struct world world;
 
+struct swarm;
+
+/* Makes folders, keys, configurations and disks of all nodes below `folder`, which exists and is
+ * empty; starts none. */
+void world_build(const struct swarm *swarm, const char *folder);
+/* Every node gone, all memory back. */
+void world_end(void);
+
 struct sim_node *world_find(const char *name); /* the first of that name, NULL */
+/* One more node, down, with the name, keys and configuration of `twin` and an empty disk. NULL: the
+ * world is full. */
+struct sim_node *world_add_twin(struct sim_node *twin);
+
+/* How a process ends against its will. */
+enum node_end {
+    END_PROCESS, /* kill -9: what was written is in the page cache */
+    END_POWER,   /* the machine: un-synced writes are lost in part */
+    END_STOPPED, /* it stopped as asked */
+    END_FAILED   /* it ended itself: could not start, or its storage failed */
+};
+
+/* How much later than asked for a thread's time-out comes: no system promises to be punctual, and
+ * idle threads that look around once a second are most of what a quiet day costs. */
+int64_t world_lateness(void);
 
 void node_start(struct sim_node *node);
-/* Kills it and lets disk.c decide; not from its own fiber. */
-void node_kill(struct sim_node *node);
+/* Kills it and lets the disk decide; on the driver. Nothing if it is down. */
+void node_kill(struct sim_node *node, enum node_end how);
+/* SIGTERM; the end follows. */
+void node_stop(struct sim_node *node);
 void node_pause(struct sim_node *node, bool paused);
+/* Starts it again after this time (it has to be down then, and not retired). */
+void node_restart_after(struct sim_node *node, int64_t delay_ns);
 
-/* ---- what CORE expects of disk.h (DISK writes it) -------------------------------------------------
- *
- *   void disk_attach(struct sim_node *node);    before each start: the model takes node->data over
- *   void disk_crash(struct sim_node *node);     after the kill, all descriptors closed: un-synced
- *                                               writes are partly put back; node->data then is what
- *                                               the next start finds
- *   void disk_wipe(struct sim_node *node);      the device is lost: node->data is empty
- *   void disk_snapshot(struct sim_node *node, const char *folder);      a VM snapshot as of a crash
- *                                               now (of a running node) into `folder`
- *   void disk_restore(struct sim_node *node, const char *folder);       node is down
- *   void disk_set_faults(struct sim_node *node, const struct disk_faults *faults);   rates, sync time,
- *                                               quota; all zero: a disk without faults
- *   int64_t time of a sync etc. by fiber_sleep(); crashes inside an operation by sim_exit(137)
- *
- * and of http.h / clients.h:
- *
- *   http_killed(node): forget the server of a killed node; calls under way end «unknown»
- *   a call: (node, method, path, token, idempotency key, body, callback, context) -> the handler runs
- *   on a fiber of the node (fiber_spawn(node, "http", ...)), the answer reaches the callback on the
- *   driver, as an event, after a delay;  NULL server or a node that is paused: no answer until a
- *   limit of the client's
- *   clients_begin(), clients_stop(): the workload of all nodes, from STREAM_WORKLOAD */
+/* Called on the driver at every start and end. */
+extern void (*world_on_life)(struct sim_node *node, enum node_end how, bool begins);
 
 #endif

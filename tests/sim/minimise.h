@@ -1,0 +1,12 @@
+/* The fewest faults of a seed's schedule that still violate a guarantee (delta debugging). */
+#ifndef TESTS_SIM_MINIMISE_H
+#define TESTS_SIM_MINIMISE_H
+
+#include "tests/sim/run.h"
+
+/* Runs a seed in a child process. (sim_main.c) */
+void minimise_run(const struct run_options *options, struct run_result *result);
+/* Prints the faults that are left. `failed` is the result of the whole schedule. */
+void minimise(const struct run_options *options, const struct run_result *failed);
+
+#endif

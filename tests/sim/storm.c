@@ -1,0 +1,488 @@
+#include "tests/sim/storm.h"
+
+#include "proto/base/require.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/net.h"
+#include "tests/sim/world.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct fault {
+    unsigned number;
+    enum fault_kind kind;
+    bool kept;
+    int64_t at_ns, lasts_ns;
+    uint64_t draw; /* of its own stream: targets and sizes */
+    struct dice dice;
+    struct sim_node *a, *b;
+    bool lasts; /* began, and has not ended */
+    unsigned phase; /* of flapping */
+    struct net_path path; /* as it was */
+    struct sim_event begin, end;
+};
+
+static struct {
+    struct fault faults[STORM_FAULT_MAX];
+    unsigned count;
+    const struct swarm *swarm;
+} storm;
+
+/* ---- targets --------------------------------------------------------------------------------- */
+
+static struct sim_node *any_node(struct fault *fault)
+{
+    return &world.nodes[dice_below(&fault->dice, world.node_count)];
+}
+
+static struct sim_node *any_hub(struct fault *fault)
+{
+    return &world.nodes[dice_below(&fault->dice, world.hub_count)];
+}
+
+static struct sim_node *any_province(struct fault *fault)
+{
+    unsigned provinces = storm.swarm->province_count;
+    return &world.nodes[world.hub_count + dice_below(&fault->dice, provinces)];
+}
+
+/* Two that have a link: one is a hub. */
+static void any_pair(struct fault *fault)
+{
+    fault->b = any_hub(fault);
+    do
+        fault->a = any_node(fault);
+    while (fault->a == fault->b);
+}
+
+static bool is_up(const struct sim_node *node)
+{
+    return node->life == NODE_UP && !node->retired;
+}
+
+/* ---- the network ----------------------------------------------------------------------------- */
+
+static void cut(const struct sim_node *from, const struct sim_node *to, bool closed)
+{
+    net_path(from, to)->cut = closed;
+    if (!closed)
+        net_path_opened(from, to);
+}
+
+static void cut_both(struct fault *fault, bool closed)
+{
+    cut(fault->a, fault->b, closed);
+    cut(fault->b, fault->a, closed);
+}
+
+static void cut_from_all(struct fault *fault, bool closed)
+{
+    for (unsigned i = 0; i < world.node_count; i++)
+        if (&world.nodes[i] != fault->a) {
+            cut(fault->a, &world.nodes[i], closed);
+            cut(&world.nodes[i], fault->a, closed);
+        }
+}
+
+static void flap(struct fault *fault)
+{
+    fault->phase++;
+    cut_both(fault, fault->phase % 2 == 1);
+    sim_after(&fault->begin, dice_between(&fault->dice, 200 * SIM_MS, 5 * SIM_S));
+}
+
+static void clog_path(struct fault *fault)
+{
+    net_path(fault->a, fault->b)->clogged_until_ns = sim_now_ns() + fault->lasts_ns;
+}
+
+static void slow(struct fault *fault)
+{
+    struct net_path *path = net_path(fault->a, fault->b);
+    fault->path = *path;
+    path->bandwidth = (uint64_t)dice_between(&fault->dice, 1000, 8000);
+    path->delay_ns = dice_between(&fault->dice, 500 * SIM_MS, 2 * SIM_S);
+    *net_path(fault->b, fault->a) = *path;
+}
+
+static void slow_over(struct fault *fault)
+{
+    struct net_path *ways[2] = { net_path(fault->a, fault->b), net_path(fault->b, fault->a) };
+    for (int i = 0; i < 2; i++) {
+        ways[i]->bandwidth = fault->path.bandwidth;
+        ways[i]->delay_ns = fault->path.delay_ns;
+    }
+}
+
+static void lose(struct fault *fault, bool on)
+{
+    unsigned percent = on ? (unsigned)dice_between(&fault->dice, 1, 40) : 0;
+    net_path(fault->a, fault->b)->loss_percent = percent;
+    net_path(fault->b, fault->a)->loss_percent = percent;
+}
+
+static void corrupt(struct fault *fault, bool on)
+{
+    struct net_path *path = net_path(fault->a, fault->b);
+    unsigned rate = on ? (unsigned)dice_between(&fault->dice, 1000, 100000) : 0;
+    unsigned which = (unsigned)dice_between(&fault->dice, 1, 15);
+    path->corrupt = which & 1 ? rate : 0;
+    path->duplicate = which & 2 ? rate : 0;
+    path->reorder = which & 4 ? rate : 0;
+    path->drop = which & 8 ? rate : 0;
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static int64_t down_time(struct fault *fault)
+{
+    return dice_chance(&fault->dice, 1, 2) ? dice_between(&fault->dice, 10 * SIM_MS, 5 * SIM_S)
+                                           : fault->lasts_ns;
+}
+
+static void end_node(struct fault *fault, enum node_end how)
+{
+    node_kill(fault->a, how);
+    node_restart_after(fault->a, down_time(fault));
+}
+
+static void stop_node(struct fault *fault)
+{
+    node_stop(fault->a);
+    node_restart_after(fault->a, 20 * SIM_S + down_time(fault));
+}
+
+static void kill_at_io(struct fault *fault)
+{
+    fault->a->crash_at_call =
+        fault->a->disk_calls + 1 + dice_below(&fault->dice, dice_chance(&fault->dice, 1, 2) ? 20
+                                                                                           : 300);
+}
+
+/* ---- disks ----------------------------------------------------------------------------------- */
+
+static void set_faults(struct fault *fault, bool on)
+{
+    struct disk_faults faults = { 0 };
+    double rate = on ? (double)dice_between(&fault->dice, 1, 200) / 100000.0 : 0;
+    if (fault->kind == FAULT_READ_ERROR)
+        faults.read_error = rate;
+    else if (fault->kind == FAULT_SHORT_WRITE)
+        faults.short_write = faults.interrupted = on ? rate * 50 : 0;
+    disk_set_faults(fault->a->disk, &faults);
+}
+
+static void write_error(struct fault *fault)
+{
+    static const enum disk_action actions[] = { DISK_WRITE, DISK_WRITE_SYNCED, DISK_SYNC,
+                                                DISK_RESIZE };
+    disk_fail_next(fault->a->disk, actions[dice_below(&fault->dice, 4)], EIO);
+}
+
+static void fill_disk(struct fault *fault)
+{
+    uint64_t used = disk_used(fault->a->disk);
+    disk_set_capacity(fault->a->disk, used + dice_below(&fault->dice, 4 << 20));
+}
+
+/* ---- clocks ---------------------------------------------------------------------------------- */
+
+static void jump(struct fault *fault)
+{
+    static const int64_t sizes[] = { SIM_S, 60 * SIM_S, 3600 * SIM_S, SIM_DAY, 3650 * SIM_DAY };
+    int64_t size = dice_between(&fault->dice, 1, sizes[dice_below(&fault->dice, 5)]);
+    clock_jump(fault->a, dice_chance(&fault->dice, 1, 2) ? size : -size);
+}
+
+static void stick(struct fault *fault)
+{
+    fault->a->clock.stuck_ns = clock_wall_ns(fault->a);
+    fault->a->clock.stuck = true;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------- */
+
+static void choose(struct fault *fault)
+{
+    switch (fault->kind) {
+    case FAULT_CUT:
+    case FAULT_CUT_ONE_WAY:
+    case FAULT_FLAP:
+    case FAULT_CLOG:
+    case FAULT_RESET:
+    case FAULT_BREAK_SILENT:
+    case FAULT_SLOW:
+    case FAULT_LOSS:
+    case FAULT_CORRUPT:
+        any_pair(fault);
+        if (dice_chance(&fault->dice, 1, 2)) {
+            struct sim_node *swap = fault->a;
+            fault->a = fault->b;
+            fault->b = swap;
+        }
+        break;
+    case FAULT_HUB_LOST:
+    case FAULT_HUB_RESTORE:
+        fault->a = any_hub(fault);
+        break;
+    case FAULT_ISLAND:
+    case FAULT_RESTORE:
+    case FAULT_CLONE:
+    case FAULT_DISK_LOST:
+        fault->a = any_province(fault);
+        break;
+    default:
+        fault->a = any_node(fault);
+        break;
+    }
+}
+
+/* False: it does not fit what the world is like now. `begin` may schedule itself again. */
+static bool inflict(struct fault *fault)
+{
+    switch (fault->kind) {
+    case FAULT_CUT:
+        cut_both(fault, true);
+        return true;
+    case FAULT_CUT_ONE_WAY:
+        cut(fault->a, fault->b, true);
+        return true;
+    case FAULT_FLAP:
+        flap(fault);
+        return true;
+    case FAULT_ISLAND:
+        cut_from_all(fault, true);
+        return true;
+    case FAULT_CLOG:
+        clog_path(fault);
+        return true;
+    case FAULT_RESET:
+    case FAULT_BREAK_SILENT:
+        net_break(fault->a, fault->b, fault->kind == FAULT_BREAK_SILENT);
+        return true;
+    case FAULT_SLOW:
+        slow(fault);
+        return true;
+    case FAULT_LOSS:
+        lose(fault, true);
+        return true;
+    case FAULT_CORRUPT:
+        corrupt(fault, true);
+        return true;
+    default:
+        break;
+    }
+    if (!is_up(fault->a))
+        return false;
+    switch (fault->kind) {
+    case FAULT_KILL:
+        end_node(fault, END_PROCESS);
+        return true;
+    case FAULT_POWER:
+        end_node(fault, END_POWER);
+        return true;
+    case FAULT_KILL_AT_IO:
+        kill_at_io(fault);
+        return true;
+    case FAULT_STOP:
+        stop_node(fault);
+        return true;
+    case FAULT_PAUSE:
+        node_pause(fault->a, true);
+        return true;
+    case FAULT_WRITE_ERROR:
+        write_error(fault);
+        return true;
+    case FAULT_READ_ERROR:
+    case FAULT_SHORT_WRITE:
+        set_faults(fault, true);
+        return true;
+    case FAULT_DISK_FULL:
+        fill_disk(fault);
+        return true;
+    case FAULT_CLOCK_JUMP:
+        jump(fault);
+        return true;
+    case FAULT_CLOCK_STUCK:
+        stick(fault);
+        return true;
+    default:
+        return false; /* not yet */
+    }
+}
+
+static void relieve(struct fault *fault)
+{
+    if (!fault->lasts)
+        return;
+    fault->lasts = false;
+    sim_cancel(&fault->begin);
+    sim_cancel(&fault->end);
+    switch (fault->kind) {
+    case FAULT_CUT:
+    case FAULT_FLAP:
+        cut_both(fault, false);
+        break;
+    case FAULT_CUT_ONE_WAY:
+        cut(fault->a, fault->b, false);
+        break;
+    case FAULT_ISLAND:
+        cut_from_all(fault, false);
+        break;
+    case FAULT_SLOW:
+        slow_over(fault);
+        break;
+    case FAULT_LOSS:
+        lose(fault, false);
+        break;
+    case FAULT_CORRUPT:
+        corrupt(fault, false);
+        break;
+    case FAULT_PAUSE:
+        node_pause(fault->a, false);
+        break;
+    case FAULT_READ_ERROR:
+    case FAULT_SHORT_WRITE:
+        set_faults(fault, false);
+        break;
+    case FAULT_DISK_FULL:
+        disk_set_capacity(fault->a->disk, 0);
+        break;
+    case FAULT_CLOCK_STUCK:
+        fault->a->clock.stuck = false;
+        break;
+    default:
+        return;
+    }
+    sim_tell(fault->a, "is over: fault %u, %s", fault->number, fault_name(fault->kind));
+}
+
+static void on_end(struct sim_event *event)
+{
+    relieve((struct fault *)((char *)event - offsetof(struct fault, end)));
+}
+
+static void on_begin(struct sim_event *event)
+{
+    struct fault *fault = (struct fault *)((char *)event - offsetof(struct fault, begin));
+    if (fault->lasts) {
+        flap(fault);
+        return;
+    }
+    choose(fault);
+    if (!inflict(fault))
+        return;
+    sim_fault(fault->a, fault_name(fault->kind));
+    sim_tell(fault->a, "FAULT %u: %s%s%s", fault->number, fault_name(fault->kind),
+             fault->b ? ", with " : "", fault->b ? fault->b->name : "");
+    fault->lasts = true;
+    sim_after(&fault->end, fault->lasts_ns);
+}
+
+/* ---- the schedule ---------------------------------------------------------------------------- */
+
+static enum fault_kind draw_kind(const struct swarm *swarm, unsigned sum)
+{
+    uint64_t draw = dice_below(random_stream(STREAM_FAULTS), sum);
+    unsigned kind = 0;
+    while (draw >= swarm->weight[kind])
+        draw -= swarm->weight[kind++];
+    return (enum fault_kind)kind;
+}
+
+unsigned storm_plan(const struct swarm *swarm, const bool *kept)
+{
+    struct dice *dice = random_stream(STREAM_FAULTS);
+    unsigned sum = 0;
+    memset(&storm, 0, sizeof storm);
+    storm.swarm = swarm;
+    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+        sum += swarm->weight[kind];
+    if (sum == 0)
+        return 0;
+    int64_t at_ns = 10 * SIM_S;
+    while (storm.count < STORM_FAULT_MAX) {
+        at_ns += SIM_MS + dice_exponential(dice, swarm->fault_every_ns);
+        if (at_ns >= swarm->storm_ns)
+            break;
+        struct fault *fault = &storm.faults[storm.count];
+        fault->number = storm.count;
+        fault->kind = draw_kind(swarm, sum);
+        fault->at_ns = at_ns;
+        fault->lasts_ns = SIM_MS + dice_exponential(dice, swarm->fault_lasts_ns);
+        fault->draw = dice_u64(dice);
+        dice_seed(&fault->dice, fault->draw, "fault");
+        fault->kept = kept == NULL || kept[storm.count];
+        fault->begin.run = on_begin;
+        fault->end.run = on_end;
+        storm.count++;
+    }
+    return storm.count;
+}
+
+void storm_begin(void)
+{
+    for (unsigned i = 0; i < storm.count; i++)
+        if (storm.faults[i].kept)
+            sim_at(&storm.faults[i].begin, storm.faults[i].at_ns);
+}
+
+static void heal_node(struct sim_node *node)
+{
+    disk_set_faults(node->disk, &(struct disk_faults){ 0 });
+    disk_set_capacity(node->disk, 0);
+    node->crash_at_call = 0;
+    node->clock.stuck = false;
+    node_pause(node, false);
+    if (node->life == NODE_DOWN && !node->retired && !sim_is_scheduled(&node->restart))
+        node_restart_after(node, SIM_S);
+    else if (sim_is_scheduled(&node->restart))
+        node_restart_after(node, SIM_S);
+}
+
+void storm_heal(void)
+{
+    world.healing = true;
+    for (unsigned i = 0; i < storm.count; i++) {
+        sim_cancel(&storm.faults[i].begin);
+        relieve(&storm.faults[i]);
+    }
+    for (unsigned from = 0; from < world.node_count; from++) {
+        for (unsigned to = 0; to < world.node_count; to++) {
+            struct net_path *path = net_path(&world.nodes[from], &world.nodes[to]);
+            path->clogged_until_ns = 0;
+            path->corrupt = path->duplicate = path->reorder = path->drop = 0;
+            path->loss_percent = 0;
+            path->bandwidth = 0;
+            cut(&world.nodes[from], &world.nodes[to], false);
+        }
+        heal_node(&world.nodes[from]);
+    }
+    sim_tell(NULL, "all faults are over");
+}
+
+bool storm_describe(unsigned number, char out[160])
+{
+    if (number >= storm.count)
+        return false;
+    const struct fault *fault = &storm.faults[number];
+    int64_t second = fault->at_ns / SIM_S;
+    snprintf(out, 160,
+             "fault %u at %" PRId64 "d %02" PRId64 ":%02" PRId64 ":%02" PRId64 ": %s %s%s%s, %.1f s",
+             number, second / 86400, second / 3600 % 24, second / 60 % 60, second % 60,
+             fault_name(fault->kind), fault->a ? fault->a->name : "(did not come to it)",
+             fault->b ? " " : "", fault->b ? fault->b->name : "",
+             (double)fault->lasts_ns / (double)SIM_S);
+    return true;
+}
+
+void storm_end(void)
+{
+    for (unsigned i = 0; i < storm.count; i++) {
+        sim_cancel(&storm.faults[i].begin);
+        sim_cancel(&storm.faults[i].end);
+    }
+    storm.count = 0;
+}

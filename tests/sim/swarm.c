@@ -1,0 +1,207 @@
+#include "tests/sim/swarm.h"
+
+#include "proto/base/require.h"
+#include "tests/sim/random.h"
+
+#define MIB ((size_t)1 << 20)
+
+const char *fault_name(enum fault_kind kind)
+{
+    static const char *const names[] = {
+#define FAULT_TEXT(NAME, text) text,
+        FAULT_LIST(FAULT_TEXT)
+#undef FAULT_TEXT
+    };
+    return names[kind];
+}
+
+/* ---- what every seed draws ------------------------------------------------------------------- */
+
+static int64_t draw_between(int64_t low, int64_t high)
+{
+    return dice_between(random_stream(STREAM_SWARM), low, high);
+}
+
+/* Evenly over the magnitudes between the two. */
+static int64_t draw_magnitude(int64_t low, int64_t high)
+{
+    int64_t value = low;
+    int octaves = 0;
+    while (low << (octaves + 1) <= high)
+        octaves++;
+    value <<= draw_between(0, octaves);
+    value += draw_between(0, value);
+    return value > high ? high : value;
+}
+
+static bool draw_chance(unsigned count, unsigned of)
+{
+    return dice_chance(random_stream(STREAM_SWARM), count, of);
+}
+
+static void draw_world(struct swarm *swarm)
+{
+    swarm->hub_count = draw_chance(1, 2) ? 1 : (unsigned)draw_between(2, 3);
+    swarm->province_count = (unsigned)draw_magnitude(1, 6);
+    if (draw_chance(1, 25))
+        swarm->province_count = 31;
+    swarm->national_receipts = (unsigned)draw_between(1, swarm->hub_count);
+    swarm->requests_a_day = (double)draw_magnitude(100, 800);
+    swarm->storm_ns = draw_magnitude(SIM_S * 3600 * 6, SIM_DAY * 4);
+    swarm->delay_ns = draw_magnitude(100 * SIM_US, 400 * SIM_MS);
+    swarm->jitter_ns = draw_chance(1, 2) ? 0 : swarm->delay_ns / 2;
+    swarm->sync_ns = draw_magnitude(50 * SIM_US, 30 * SIM_MS);
+    swarm->drift_ppm = draw_chance(1, 2) ? 0 : draw_magnitude(1, 300);
+    swarm->clock_off_ns = draw_chance(1, 2) ? 0 : draw_magnitude(SIM_MS, 3600 * SIM_S);
+    swarm->idle_ns = draw_chance(1, 8) ? 0 : draw_magnitude(SIM_S, 600 * SIM_S);
+    swarm->ping_after_ns = draw_chance(1, 4) ? 15 * SIM_S : draw_magnitude(15 * SIM_S, 900 * SIM_S);
+    swarm->yield_percent = draw_chance(1, 2) ? 0 : (unsigned)draw_between(1, 30);
+    swarm->real_crypto = draw_chance(1, 10);
+}
+
+static void draw_sizes(struct swarm *swarm)
+{
+    swarm->map_size = (size_t)draw_magnitude(1, 64) * MIB;
+    swarm->reserve_size = draw_chance(1, 2) ? MIB : (size_t)draw_between(1, 8) * MIB / 2;
+    swarm->memory_size = (size_t)draw_magnitude(64, 8192) << 10;
+    swarm->queue_max = (size_t)draw_magnitude(16, 4096);
+    swarm->group_max = (size_t)draw_magnitude(2, 512);
+    swarm->verify_rate = draw_chance(1, 3) ? 64 * MIB : 0;
+}
+
+/* A seed knows a part of the faults only: together they hide each other. */
+static void draw_faults(struct swarm *swarm)
+{
+    swarm->fault_every_ns = draw_magnitude(60 * SIM_S, 7200 * SIM_S);
+    swarm->fault_lasts_ns = draw_magnitude(SIM_S, 3600 * SIM_S);
+    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+        swarm->weight[kind] = draw_chance(1, 2) ? (unsigned)draw_between(1, 10) : 0;
+}
+
+static void keep_only(struct swarm *swarm, const enum fault_kind *kinds, size_t count)
+{
+    unsigned kept[FAULT_COUNT] = { 0 };
+    for (size_t i = 0; i < count; i++)
+        kept[kinds[i]] = (unsigned)draw_between(1, 10);
+    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+        swarm->weight[kind] = kept[kind];
+}
+
+/* ---- profiles -------------------------------------------------------------------------------- */
+
+static void profile_calm(struct swarm *swarm)
+{
+    keep_only(swarm, NULL, 0);
+}
+
+static void profile_quiet_long(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_CUT, FAULT_KILL, FAULT_RESET, FAULT_LOSS };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->storm_ns = 30 * SIM_DAY;
+    swarm->fault_every_ns = 6 * 3600 * SIM_S;
+    swarm->idle_ns = 600 * SIM_S;
+    swarm->requests_a_day = 100;
+}
+
+static void profile_storm(struct swarm *swarm)
+{
+    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+        swarm->weight[kind] = (unsigned)draw_between(1, 10);
+    swarm->fault_every_ns = draw_magnitude(10 * SIM_S, 300 * SIM_S);
+}
+
+static void profile_thirty_days(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_ISLAND, FAULT_KILL, FAULT_POWER };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->storm_ns = 32 * SIM_DAY;
+    swarm->fault_every_ns = 12 * 3600 * SIM_S;
+    swarm->fault_lasts_ns = 20 * SIM_DAY;
+    swarm->idle_ns = 600 * SIM_S;
+    swarm->requests_a_day = 100;
+}
+
+static void profile_clones(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_CLONE, FAULT_RESTORE, FAULT_HUB_RESTORE,
+                                             FAULT_CUT, FAULT_POWER };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->fault_every_ns = draw_magnitude(600 * SIM_S, 7200 * SIM_S);
+}
+
+static void profile_corrupt(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_CORRUPT, FAULT_BIT_FLIP, FAULT_STRANGER,
+                                             FAULT_READ_ERROR, FAULT_SHORT_WRITE };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+}
+
+static void profile_disk_full(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_DISK_FULL, FAULT_POWER, FAULT_KILL, FAULT_CUT };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->weight[FAULT_DISK_FULL] = 30;
+    swarm->requests_a_day = (double)draw_between(2000, 8000);
+}
+
+static void profile_malicious(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_STRANGER, FAULT_CORRUPT, FAULT_CUT,
+                                             FAULT_RESET };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->weight[FAULT_STRANGER] = 40;
+}
+
+static void profile_hub_churn(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_HUB_LOST, FAULT_HUB_RESTORE, FAULT_POWER,
+                                             FAULT_CUT };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->hub_count = (unsigned)draw_between(2, 3);
+    swarm->national_receipts = (unsigned)draw_between(1, swarm->hub_count);
+}
+
+static const struct profile {
+    const char *name;
+    const char *line;
+    void (*apply)(struct swarm *swarm);
+} PROFILES[] = {
+    { "calm", "no faults", profile_calm },
+    { "quiet-long", "a month with a few of the usual faults", profile_quiet_long },
+    { "storm", "every kind of fault, often", profile_storm },
+    { "thirty-day-partition", "provinces cut off for weeks", profile_thirty_days },
+    { "clone-heavy", "restored, cloned nodes and hubs", profile_clones },
+    { "corrupt-heavy", "damage on the wire and on the disk", profile_corrupt },
+    { "disk-full", "disks run full and get room again", profile_disk_full },
+    { "malicious", "strangers, replays, damaged streams", profile_malicious },
+    { "hub-churn", "hubs are lost and come back from old backups", profile_hub_churn },
+};
+#define PROFILE_COUNT (sizeof PROFILES / sizeof PROFILES[0])
+
+const char *const *swarm_profiles(void)
+{
+    static const char *lines[2 * PROFILE_COUNT + 1];
+    for (size_t i = 0; i < PROFILE_COUNT; i++) {
+        lines[2 * i] = PROFILES[i].name;
+        lines[2 * i + 1] = PROFILES[i].line;
+    }
+    return lines;
+}
+
+bool swarm_draw(struct swarm *swarm, const char *profile)
+{
+    *swarm = (struct swarm){ .profile = "mixed" };
+    draw_world(swarm);
+    draw_sizes(swarm);
+    draw_faults(swarm);
+    bool named = profile != NULL && profile[0] != '\0';
+    size_t drawn = (size_t)draw_between(0, 2 * PROFILE_COUNT); /* more than half are mixed */
+    for (size_t i = 0; i < PROFILE_COUNT; i++)
+        if (named ? strcmp(PROFILES[i].name, profile) == 0 : i == drawn && i > 0) {
+            swarm->profile = PROFILES[i].name;
+            PROFILES[i].apply(swarm);
+            return true;
+        }
+    return !named || strcmp(profile, "mixed") == 0;
+}

@@ -1,0 +1,74 @@
+/* What a seed draws before anything runs: how large the world is, what may go wrong in it and how
+ * often. A profile fixes some of it. */
+#ifndef TESTS_SIM_SWARM_H
+#define TESTS_SIM_SWARM_H
+
+#include "tests/sim/sim.h"
+
+/* Kinds of faults; a seed takes each with a chance of its own. */
+#define FAULT_LIST(X)                                                                              \
+    X(CUT, "cut")                   /* two nodes, both ways */                                     \
+    X(CUT_ONE_WAY, "one-way cut")                                                                  \
+    X(FLAP, "flapping")             /* cut and whole every few seconds */                          \
+    X(ISLAND, "island")             /* one node cut off from all, for long */                      \
+    X(CLOG, "clog")                                                                                \
+    X(RESET, "reset")               /* all connections of two nodes */                             \
+    X(BREAK_SILENT, "silent break") /* they hang: nobody is told */                                \
+    X(SLOW, "slow link")            /* 1 to 8 kB/s, seconds of delay */                            \
+    X(LOSS, "loss")                                                                                \
+    X(CORRUPT, "stream damage")     /* bytes flipped, doubled, swapped, left out */                \
+    X(STRANGER, "stranger")         /* random bytes, recorded streams again */                     \
+    X(KILL, "kill")                 /* the process: the page cache stays */                        \
+    X(POWER, "power cut")           /* un-synced writes are lost, torn */                          \
+    X(KILL_AT_IO, "kill at an I/O call")                                                           \
+    X(STOP, "stop in order")                                                                       \
+    X(PAUSE, "pause")                                                                              \
+    X(RESTORE, "restore")           /* a node from an old snapshot */                              \
+    X(CLONE, "clone")               /* two live nodes with one identity */                         \
+    X(DISK_LOST, "disk lost")       /* an empty disk under the same name and keys */               \
+    X(HUB_LOST, "hub lost")                                                                        \
+    X(HUB_RESTORE, "hub restore")                                                                  \
+    X(WRITE_ERROR, "write error")   /* EIO of a write or a sync */                                 \
+    X(READ_ERROR, "read error")                                                                    \
+    X(SHORT_WRITE, "short write")                                                                  \
+    X(DISK_FULL, "disk full")                                                                      \
+    X(SLOW_DISK, "slow disk")       /* 1 to 30 s for a sync */                                     \
+    X(BIT_FLIP, "bit flip")                                                                        \
+    X(CLOCK_JUMP, "clock jump")                                                                    \
+    X(CLOCK_STUCK, "clock stuck")
+
+enum fault_kind {
+#define FAULT_ENUM(NAME, text) FAULT_##NAME,
+    FAULT_LIST(FAULT_ENUM)
+#undef FAULT_ENUM
+        FAULT_COUNT
+};
+const char *fault_name(enum fault_kind kind);
+
+struct swarm {
+    const char *profile;
+    unsigned hub_count, province_count;
+    double requests_a_day;   /* a province */
+    int64_t storm_ns;
+    int64_t fault_every_ns;  /* mean time between two faults, all kinds together */
+    int64_t fault_lasts_ns;  /* mean */
+    unsigned weight[FAULT_COUNT]; /* 0: not in this seed */
+    unsigned yield_percent;
+    int64_t delay_ns, jitter_ns;    /* of every path */
+    int64_t sync_ns;                /* mean time of a sync */
+    int64_t drift_ppm;              /* at most, either way */
+    int64_t clock_off_ns;           /* of the wall clocks at first, at most */
+    int64_t idle_ns;                /* how late an idle thread's time-out may be */
+    int64_t ping_after_ns;          /* of a quiet link; three times that, and it is given up */
+    size_t map_size, reserve_size, memory_size, queue_max, group_max;
+    unsigned national_receipts;
+    uint64_t verify_rate;
+    bool real_crypto;
+};
+
+/* From STREAM_SWARM. `profile` NULL or "": drawn as well. False: there is no such profile. */
+bool swarm_draw(struct swarm *swarm, const char *profile);
+/* For --help: name and one line, NULL at the end. */
+const char *const *swarm_profiles(void);
+
+#endif
