@@ -363,7 +363,8 @@ static bool logs_prepare(struct dump_reading *reading)
 
 static void read_tables(struct dump_reading *reading)
 {
-    bool found = walk(reading, "meta", meta_entry) & walk(reading, "logs", log_entry);
+    bool found = walk(reading, "meta", meta_entry);
+    found &= walk(reading, "logs", log_entry);
     if (!logs_prepare(reading)) {
         reading->dump->memory.failed = true;
         return;

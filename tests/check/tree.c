@@ -1,6 +1,7 @@
 #include "tests/check/tree.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct check_hash tree_leaf(const void *entry, size_t size)
@@ -66,6 +67,52 @@ struct check_hash tree_root(const struct tree *tree)
     if (!any)
         crypto_hash_sha256(root.bytes, (const unsigned char *)"", 0);
     return root;
+}
+
+/* A level has room for the next power of two of what it holds. */
+static bool level_append(struct tree_table *table, unsigned level, uint64_t index,
+                         const struct check_hash *hash)
+{
+    if ((index & (index - 1)) == 0) {
+        struct check_hash *grown =
+            realloc(table->levels[level], (size_t)(index ? 2 * index : 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        table->levels[level] = grown;
+    }
+    table->levels[level][index] = *hash;
+    return true;
+}
+
+bool tree_table_append(struct tree_table *table, const struct check_hash *leaf)
+{
+    struct check_hash hash = *leaf;
+    for (unsigned level = 0;; level++) {
+        uint64_t index = table->count >> level;
+        if (!level_append(table, level, index, &hash))
+            return false;
+        if (index % 2 == 0)
+            break;
+        hash = tree_node(&table->levels[level][index - 1], &hash);
+    }
+    table->count++;
+    return true;
+}
+
+void tree_table_close(struct tree_table *table)
+{
+    for (unsigned level = 0; level < 64; level++)
+        free(table->levels[level]);
+    *table = (struct tree_table){ .count = 0 };
+}
+
+struct check_hash tree_table_root(const struct tree_table *table, uint64_t count)
+{
+    struct tree tree = { .count = count };
+    for (unsigned level = 0; level < 64; level++)
+        if (count >> level & 1) /* the subtree of this size that ends where the larger bits do */
+            tree.levels[level] = table->levels[level][((count >> level) - 1)];
+    return tree_root(&tree);
 }
 
 bool tree_includes(const struct check_hash *leaf, uint64_t position, uint64_t size,

@@ -20,6 +20,17 @@ void tree_append_noting(struct tree *tree, const struct check_hash *leaf, tree_m
                         void *context);
 struct check_hash tree_root(const struct tree *tree);
 
+/* All perfect subtrees of a list of leaves, for roots of any number of the first of them. All zero
+ * is the empty list. */
+struct tree_table {
+    struct check_hash *levels[64];
+    uint64_t count;
+};
+/* false: no memory; the table is as it was. */
+bool tree_table_append(struct tree_table *table, const struct check_hash *leaf);
+void tree_table_close(struct tree_table *table);
+struct check_hash tree_table_root(const struct tree_table *table, uint64_t count);
+
 bool tree_includes(const struct check_hash *leaf, uint64_t position, uint64_t size,
                    const struct check_hash *root, const struct check_hash *proof, size_t count);
 

@@ -1,0 +1,79 @@
+/* I6: of two observations of one log at one holder the earlier is a prefix of the later, unless the
+ * later one tells of a fork; then it is a prefix of one of the branches. A holder that was put back,
+ * lost its disk or was damaged may hold less, but nothing else. */
+#include "tests/check/check.h"
+#include "tests/check/index.h"
+
+#include <string.h>
+
+/* The earlier one is a prefix of this, or the later one was cut but agrees. */
+static bool goes_on(const struct dump_log *earlier, const struct dump_log *later, bool may_shrink)
+{
+    return later && index_difference(earlier, later) == UINT64_MAX &&
+           (may_shrink || later->size >= earlier->size);
+}
+
+static void judge_pair(const struct index *index, struct check_report *report,
+                       const struct index_dump *earlier, const struct index_dump *later,
+                       const struct dump_log *log)
+{
+    const struct dump_log *main = index_dump_log(later, log->origin, false);
+    const struct dump_log *branch = index_dump_log(later, log->origin, true);
+    bool may_shrink = index_harms(index, later->dump->host, earlier->at, later->at) != 0;
+    check_looked(report);
+    if (!main && may_shrink)
+        return;
+    if (goes_on(log, main, may_shrink) ||
+        ((log->branch || (main && main->fork_count > 0)) && goes_on(log, branch, may_shrink)))
+        return;
+    check_violated(report, "%s held %llu records of %s at «%s»; they are not the beginning of the "
+                           "%llu at «%s»",
+                   later->host->name, (unsigned long long)log->size, log->origin,
+                   earlier->dump->label, (unsigned long long)(main ? main->size : 0),
+                   later->dump->label);
+}
+
+static const struct index_dump *next_of(const struct index *index, uint32_t host, size_t at)
+{
+    const struct index_dump *next = NULL;
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_dump *dump = &index->dumps[i];
+        if (dump->dump->host == host && dump->at > at && (!next || dump->at < next->at))
+            next = dump;
+    }
+    return next;
+}
+
+/* A head that a holder told of stands, with that root, in its next store. */
+static void judge_claim(const struct index *index, struct check_report *report, size_t at)
+{
+    const struct history_event *event = index_event(index, at);
+    const struct index_dump *next = next_of(index, event->host, at);
+    if (!next || next->host->malicious || index_harms(index, event->host, at, next->at) != 0)
+        return;
+    const struct dump_log *log = index_dump_log(next, event->claim.log, false);
+    const struct index_log *all = index_log_of(index, event->claim.log);
+    check_looked(report);
+    if (!log || log->size < event->claim.size)
+        check_violated(report, "%s said that it holds %llu records of %s; later it has %llu",
+                       next->host->name, (unsigned long long)event->claim.size, event->claim.log,
+                       (unsigned long long)(log ? log->size : 0));
+    else if (!check_hash_is_zero(&event->claim.root) &&
+             index_root_of(all, event->claim.size, &event->claim.root) == ROOT_OF_NEITHER)
+        check_violated(report, "%s told a root of %llu records of %s that they do not have",
+                       next->host->name, (unsigned long long)event->claim.size, event->claim.log);
+}
+
+void check_i06(const struct index *index, struct check_report *report)
+{
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_dump *earlier = &index->dumps[i];
+        const struct index_dump *later = next_of(index, earlier->dump->host, earlier->at);
+        for (size_t k = 0; later && !later->host->malicious && k < earlier->dump->log_count; k++)
+            if (*earlier->dump->logs[k].origin)
+                judge_pair(index, report, earlier, later, &earlier->dump->logs[k]);
+    }
+    for (size_t at = 0; at < history_count(index->history); at++)
+        if (index_event(index, at)->kind == HISTORY_HEAD)
+            judge_claim(index, report, at);
+}

@@ -1,0 +1,62 @@
+/* I7: a copy of a log is at every moment a hole-free prefix of its author's: no hole, nothing that
+ * differs (but in a fork), and never more than the author has afterwards, unless the author was put
+ * back, lost its disk or was damaged. */
+#include "tests/check/check.h"
+#include "tests/check/index.h"
+
+#include <string.h>
+
+static bool is_harmed(const struct index *index, const struct index_dump *dump)
+{
+    return (index_harms(index, dump->dump->host, 0, dump->at) & HARM_REST) != 0;
+}
+
+/* The author's first store after that of the copy. */
+static const struct index_copy *author_after(const struct index_log *log,
+                                             const struct index_copy *copy)
+{
+    for (size_t i = 0; i < log->copy_count; i++) {
+        const struct index_copy *other = &log->copies[i];
+        if (!other->log->branch && other->dump->at >= copy->dump->at &&
+            strcmp(other->dump->host->node, log->node) == 0 && !other->dump->host->malicious)
+            return other;
+    }
+    return NULL;
+}
+
+static void judge_copy(const struct index *index, struct check_report *report,
+                       const struct index_log *log, const struct index_copy *copy)
+{
+    const struct index_copy *author = author_after(log, copy);
+    check_looked(report);
+    if (copy->whole < copy->log->size)
+        check_violated(report, "%s at «%s» has a hole in %s at %llu of %llu", copy->dump->host->name,
+                       copy->dump->dump->label, log->origin, (unsigned long long)copy->whole,
+                       (unsigned long long)copy->log->size);
+    if (!author || copy->log->branch)
+        return;
+    uint64_t differs = index_difference(copy->log, author->log);
+    bool known = copy->log->fork_count > 0 || author->log->fork_count > 0;
+    if (differs != UINT64_MAX && !known && !index_is_malicious(index, log->node))
+        check_violated(report, "%s at «%s» holds another record %llu of %s than its author",
+                       copy->dump->host->name, copy->dump->dump->label, (unsigned long long)differs,
+                       log->origin);
+    if (copy->log->size > author->log->size && !index_node_was_rolled_back(index, log->node))
+        check_violated(report, "%s at «%s» holds %llu records of %s, its author later has %llu",
+                       copy->dump->host->name, copy->dump->dump->label,
+                       (unsigned long long)copy->log->size, log->origin,
+                       (unsigned long long)author->log->size);
+}
+
+void check_i07(const struct index *index, struct check_report *report)
+{
+    for (size_t i = 0; i < index->log_count; i++) {
+        const struct index_log *log = &index->logs[i];
+        for (size_t k = 0; k < log->copy_count; k++) {
+            const struct index_copy *copy = &log->copies[k];
+            if (strcmp(copy->dump->host->node, log->node) != 0 && !copy->dump->host->malicious &&
+                !is_harmed(index, copy->dump))
+                judge_copy(index, report, log, copy);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+/* I12: where two histories of one log exist among honest holders, every honest hub that holds the log
+ * has it frozen in the end, holds a proof that anybody can verify, and both branches; so nothing that
+ * either of them acknowledged is gone. */
+#include "tests/check/check.h"
+#include "tests/check/fork.h"
+#include "tests/check/index.h"
+
+#include <string.h>
+
+static bool has_proof(const struct index *index, const struct dump_log *log)
+{
+    const struct check_hash *key = index_log_key(index, log->node);
+    for (size_t i = 0; i < log->fork_count; i++)
+        if (*log->fork_proofs[i] &&
+            (!key || check_fork_proof(log->fork_proofs[i], log->origin, key) == NULL))
+            return true;
+    return false;
+}
+
+/* Everything in `wanted` is in the hub's main log or branch. */
+static bool keeps(const struct dump_log *main, const struct dump_log *branch,
+                  const struct dump_log *wanted)
+{
+    const struct dump_log *kept[] = { main, branch };
+    for (size_t i = 0; i < 2; i++)
+        if (kept[i] && kept[i]->size >= wanted->size &&
+            index_difference(kept[i], wanted) == UINT64_MAX)
+            return true;
+    return false;
+}
+
+static void judge_hub(const struct index *index, struct check_report *report,
+                      const struct index_log *log, const struct index_dump *hub)
+{
+    const struct dump_log *main = index_dump_log(hub, log->origin, false);
+    const struct dump_log *branch = index_dump_log(hub, log->origin, true);
+    const char *wrong = NULL;
+    if (!main)
+        return;
+    check_looked(report);
+    if (!main->frozen)
+        wrong = "it goes on with it";
+    else if (!has_proof(index, main))
+        wrong = "it has no proof that verifies";
+    else if (!keeps(main, branch, log->main->log) || !keeps(main, branch, log->other->log))
+        wrong = "it does not keep both branches";
+    if (wrong)
+        check_violated(report, "%s has two histories from record %llu on (%s and %s); hub %s: %s",
+                       log->origin,
+                       (unsigned long long)index_difference(log->main->log, log->other->log),
+                       log->main->dump->host->name, log->other->dump->host->name, hub->host->name,
+                       wrong);
+}
+
+/* Every proof that is held proves. */
+static void judge_proofs(const struct index *index, struct check_report *report,
+                         const struct index_dump *dump, const struct dump_log *log)
+{
+    const struct check_hash *key = index_log_key(index, log->node);
+    for (size_t i = 0; key && i < log->fork_count; i++) {
+        const char *wrong = *log->fork_proofs[i]
+                                ? check_fork_proof(log->fork_proofs[i], log->origin, key)
+                                : NULL;
+        check_looked(report);
+        if (wrong)
+            check_violated(report, "%s holds a proof of a fork of %s: %s", dump->host->name,
+                           log->origin, wrong);
+    }
+}
+
+void check_i12(const struct index *index, struct check_report *report)
+{
+    for (size_t i = 0; i < index->log_count; i++) {
+        const struct index_log *log = &index->logs[i];
+        for (size_t k = 0; log->other && k < index->dump_count; k++) {
+            const struct index_dump *dump = &index->dumps[k];
+            if (dump->last && dump->settled && dump->host->hub && !dump->host->malicious)
+                judge_hub(index, report, log, dump);
+        }
+    }
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_dump *dump = &index->dumps[i];
+        for (size_t k = 0; dump->last && !dump->host->malicious && k < dump->dump->log_count; k++)
+            judge_proofs(index, report, dump, &dump->dump->logs[k]);
+    }
+}

@@ -1,0 +1,152 @@
+/* I13: a host that was put back to an older state, behind what a hub had receipted of its logs (or,
+ * being a hub, behind what it had receipted itself), raises or causes an alarm; what it acknowledges
+ * from then on stands in logs that the older state did not have; and in the end it holds all that
+ * others hold of its logs.
+ *
+ * The state it was put back to is its first store read after the RESTORE and before it is up. */
+#include "tests/check/check.h"
+#include "tests/check/index.h"
+
+#include <string.h>
+
+static const struct index_dump *restored_state(const struct index *index, size_t restored_at,
+                                               size_t *up_at)
+{
+    const struct index_dump *state = NULL;
+    uint32_t host = index_event(index, restored_at)->host;
+    *up_at = INDEX_NEVER;
+    for (size_t i = 0; i < index->incident_count && *up_at == INDEX_NEVER; i++) {
+        size_t at = index->incidents[i];
+        if (at > restored_at && index_event(index, at)->host == host &&
+            index_event(index, at)->kind == HISTORY_UP)
+            *up_at = at;
+    }
+    for (size_t i = 0; i < index->dump_count && !state; i++)
+        if (index->dumps[i].dump->host == host && index->dumps[i].at > restored_at &&
+            index->dumps[i].at < *up_at)
+            state = &index->dumps[i];
+    return state;
+}
+
+/* A note seen on its way before the restore covers more of a log than the restored state holds. */
+static const struct index_note *receipted_beyond(const struct index *index,
+                                                 const struct index_dump *state, size_t restored_at)
+{
+    const char *node = state->host->node;
+    for (size_t i = 0; i < index->note_count; i++) {
+        const struct index_note *note = &index->notes[i];
+        bool concerns = strcmp(note->note.node, node) == 0;
+        if (!note->receipt || !note->sent || note->at > restored_at)
+            continue;
+        if (state->host->hub)
+            concerns = index_is_cosigned(note, state->dump->host);
+        const struct dump_log *log = index_dump_log(state, note->note.origin, false);
+        if (concerns && (!log || log->size < note->note.size))
+            return note;
+    }
+    return NULL;
+}
+
+/* "HUB_ROLLBACK" and "hub-rollback" are one name. */
+static bool is_named(const char *alarm, const char *name)
+{
+    for (; *alarm && *name; alarm++, name++)
+        if (*alarm != *name && !(*alarm == '_' && *name == '-') && (*alarm | 0x20) != *name)
+            return false;
+    return *alarm == *name;
+}
+
+static bool is_alarmed(const struct index *index, size_t from, const struct index_dump *state,
+                       const struct index_note *note)
+{
+    const char *wanted = state->host->hub ? "hub-rollback" : "rollback";
+    for (size_t at = from; at < history_count(index->history); at++) {
+        const struct history_event *event = index_event(index, at);
+        if (event->kind != HISTORY_ALARM || !is_named(event->alarm.name, wanted))
+            continue;
+        if (strstr(event->alarm.subject, state->host->node) ||
+            strstr(event->alarm.subject, note->note.origin) ||
+            (event->host != HISTORY_NO_HOST &&
+             strcmp(index_host(index, event->host)->node, state->host->node) == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool has_alarms(const struct index *index)
+{
+    for (size_t at = 0; at < history_count(index->history); at++)
+        if (index_event(index, at)->kind == HISTORY_ALARM)
+            return true;
+    return false;
+}
+
+/* What is acknowledged after the restart stands in a log that the restored state did not hold. */
+static void judge_incarnation(const struct index *index, struct check_report *report,
+                              const struct index_dump *state, size_t up_at)
+{
+    const struct index_dump *last = index_last_dump(index, state->dump->host);
+    for (size_t i = 0; last && i < index->call_count; i++) {
+        const struct index_call *call = &index->calls[i];
+        if (call->host != state->dump->host || call->invoked_at < up_at ||
+            call->promised_at == INDEX_NEVER || call->answer->duplicate ||
+            strcmp(call->call->operation, "register") != 0)
+            continue;
+        const struct index_request *request = index_request_of(last, call);
+        check_looked(report);
+        if (request && index_dump_log(state, request->log->origin, false))
+            check_violated(report, "%s, put back, went on with %s instead of a new incarnation "
+                                   "(record %llu, call %llu)",
+                           state->host->name, request->log->origin,
+                           (unsigned long long)request->record->position,
+                           (unsigned long long)call->call->call);
+    }
+}
+
+static void judge_loss(const struct index *index, struct check_report *report,
+                       const struct index_dump *state)
+{
+    const struct index_dump *last = index_last_dump(index, state->dump->host);
+    for (size_t i = 0; last && last->settled && i < index->log_count; i++) {
+        const struct index_log *log = &index->logs[i];
+        if (strcmp(log->node, state->host->node) != 0)
+            continue;
+        const struct dump_log *own = index_dump_log(last, log->origin, false);
+        for (size_t k = 0; k < log->copy_count; k++) {
+            const struct index_copy *copy = &log->copies[k];
+            if (!copy->dump->last || !copy->dump->settled || copy->dump->host->malicious ||
+                copy->log->branch)
+                continue;
+            check_looked(report);
+            if (copy->log->size > (own ? own->size : 0))
+                check_violated(report, "%s was put back; %s holds %llu records of %s, it holds %llu",
+                               last->host->name, copy->dump->host->name,
+                               (unsigned long long)copy->log->size, log->origin,
+                               (unsigned long long)(own ? own->size : 0));
+        }
+    }
+}
+
+static void judge_restore(const struct index *index, struct check_report *report, size_t at)
+{
+    size_t up_at;
+    const struct index_dump *state = restored_state(index, at, &up_at);
+    if (!state || state->host->malicious || !state->dump->readable)
+        return;
+    const struct index_note *note = receipted_beyond(index, state, at);
+    check_looked(report);
+    if (note && up_at != INDEX_NEVER && index->converged_at != INDEX_NEVER && has_alarms(index) &&
+        !is_alarmed(index, up_at, state, note))
+        check_violated(report, "%s was put back behind the receipt for %llu records of %s, and "
+                               "nobody raised an alarm",
+                       state->host->name, (unsigned long long)note->note.size, note->note.origin);
+    judge_incarnation(index, report, state, up_at);
+    judge_loss(index, report, state);
+}
+
+void check_i13(const struct index *index, struct check_report *report)
+{
+    for (size_t i = 0; i < index->incident_count; i++)
+        if (index_event(index, index->incidents[i])->kind == HISTORY_RESTORE)
+            judge_restore(index, report, index->incidents[i]);
+}

@@ -1,0 +1,72 @@
+/* I22: a registration at a node that is up, with a healthy disk, is taken, whatever the network, the
+ * hubs and the clocks do: within ten seconds at worst, and within 50 ms for 99 of 100.
+ *
+ * A node counts as up 15 seconds after its start (it first asks its hubs). Excused are calls during
+ * whose time the host stopped, was paused, starved (run.…), or had a fault of its disk. */
+#include "tests/check/check.h"
+#include "tests/check/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t STARTING_NS = UINT64_C(15) * 1000000000;
+static const uint64_t LIMIT_NS = UINT64_C(10) * 1000000000;
+static const uint64_t P99_NS = UINT64_C(50) * 1000000;
+enum { CALLS_FOR_PERCENTILE = 200 };
+
+static int number_order(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool counts(const struct index *index, const struct index_call *call)
+{
+    const struct history_host *host = index_host(index, call->host);
+    size_t end = call->ended_at != INDEX_NEVER ? call->ended_at : call->invoked_at;
+    return strcmp(call->call->operation, "register") == 0 && *call->call->client && host &&
+           !host->malicious && !host->hub && call->ended_at != INDEX_NEVER &&
+           index_is_up(index, call->host, call->invoked_at, end, STARTING_NS) &&
+           !index_fault_active(index, "disk.", call->host, call->invoked_at, end) &&
+           !index_fault_active(index, "rest.", call->host, 0, end) &&
+           !index_fault_active(index, "run.", call->host, call->invoked_at, end);
+}
+
+/* 4xx is the client's own fault, and an answer. */
+static bool is_refused_rightly(const struct index_call *call)
+{
+    return call->end == HISTORY_FAIL && call->answer && call->answer->status >= 400 &&
+           call->answer->status < 500;
+}
+
+void check_i22(const struct index *index, struct check_report *report)
+{
+    uint64_t *times = calloc(index->call_count + 1, sizeof *times);
+    size_t count = 0;
+    report->failed |= !times;
+    for (size_t i = 0; times && i < index->call_count; i++) {
+        const struct index_call *call = &index->calls[i];
+        if (!counts(index, call) || is_refused_rightly(call))
+            continue;
+        uint64_t time = index_time(index, call->ended_at) - index_time(index, call->invoked_at);
+        check_looked(report);
+        if (call->end != HISTORY_OK)
+            check_violated(report, "%s, up and with a healthy disk, did not take call %llu: %s %u",
+                           index_host(index, call->host)->name,
+                           (unsigned long long)call->call->call, history_kind_name(call->end),
+                           call->answer ? call->answer->status : 0);
+        else if (time > LIMIT_NS)
+            check_violated(report, "%s took %.1f s for call %llu",
+                           index_host(index, call->host)->name, (double)time / 1e9,
+                           (unsigned long long)call->call->call);
+        else
+            times[count++] = time;
+    }
+    if (count >= CALLS_FOR_PERCENTILE) {
+        qsort(times, count, sizeof *times, number_order);
+        if (times[count * 99 / 100] > P99_NS)
+            check_violated(report, "1 of 100 registrations took %.1f ms and more",
+                           (double)times[count * 99 / 100] / 1e6);
+    }
+    free(times);
+}
