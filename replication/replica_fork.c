@@ -6,6 +6,8 @@
  * The first evidence of a log freezes it; a later one may add the proof. */
 #include "replication/replica_private.h"
 
+#include "proto/base/bug.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +72,8 @@ enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t
                         const char *peer, struct bytes a, struct bytes b,
                         struct replica_result *result)
 {
+    if (SAMAD_BUG(FORK_FORGOTTEN))
+        return ERR_STALE;
     if (a.size == 0)
         return keep_evidence(replica, txn, number, peer, BYTES_NONE);
     struct fork_proof *fork = calloc(1, sizeof *fork);

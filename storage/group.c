@@ -1,5 +1,6 @@
 #include "storage/group.h"
 
+#include "proto/base/bug.h"
 #include "storage/erase.h"
 
 #include <stdlib.h>
@@ -75,10 +76,13 @@ enum err group_add(struct group *group, const struct record *record,
 
 void group_close(struct group *group, const struct log_id *log, struct merkle_frontier *frontier)
 {
+    if (SAMAD_BUG(ROOT_BEFORE_GROUP))
+        merkle_frontier_root(frontier, &group->checkpoint.root);
     *frontier = group->batch.frontier;
     group->checkpoint.log = *log;
     group->checkpoint.size = frontier->size;
-    merkle_frontier_root(frontier, &group->checkpoint.root);
+    if (!SAMAD_BUG(ROOT_BEFORE_GROUP))
+        merkle_frontier_root(frontier, &group->checkpoint.root);
 }
 
 static enum err group_apply_erases(struct group *group, struct store_txn *txn)

@@ -1,6 +1,8 @@
 /* The data file and the room on its disk (design D10). */
 #include "storage/store_private.h"
 
+#include "proto/base/bug.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,7 +72,7 @@ static void store_judge_reserve(struct store *store, uint64_t ahead, uint64_t di
         return;
     if (ahead < reserve - eighth || disk_free < reserve)
         atomic_store(&store->reserve_reached, true);
-    else if (disk_free >= reserve + eighth)
+    else if (disk_free >= reserve + eighth && !SAMAD_BUG(FULL_FOR_EVER))
         atomic_store(&store->reserve_reached, false);
 }
 

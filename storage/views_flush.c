@@ -5,6 +5,8 @@
  * heads say. So what a table may hold is bounded instead (MEMORY_FLUSH_KEYS_MAX). */
 #include "storage/views_private.h"
 
+#include "proto/base/bug.h"
+
 #include <string.h>
 
 struct flush {
@@ -38,6 +40,13 @@ static enum err write_once(struct views *views, const struct views_change *chang
     struct flush flush = { .txn = store_begin_write(views->store) };
     flush.prefix_size = views_prefix(flush.key, change->node, change->generation);
     enum err err = flush.txn.err;
+    if (SAMAD_BUG(CURSOR_APART)) {
+        for (size_t i = 0; i < change->head_count; i++)
+            views_head_write(&flush.txn, change->node, change->generation, change->first_head + i,
+                             &change->heads[i]);
+        store_commit(&flush.txn);
+        flush.txn = store_begin_write(views->store);
+    }
     if (err == OK && change->memory) {
         flush.cursor = store_cursor_open(&flush.txn, VIEWS_ENTRIES);
         err = memory_frozen_scan(change->memory, flush_entry, &flush);

@@ -1,5 +1,6 @@
 #include "storage/writer.h"
 
+#include "proto/base/bug.h"
 #include "proto/base/require.h"
 #include "storage/entropy.h"
 
@@ -84,6 +85,8 @@ static enum err writer_name_tips(struct writer *writer, const struct writer_opti
     if (err == OK)
         err = txn.err;
     store_abort(&txn);
+    if (SAMAD_BUG(PARENTS_FORGOTTEN))
+        count = 0;
     if (err == OK)
         err = writer_propose_incarnation(writer, tips, count, options->flags, options->wall_ms);
     free(tips);
@@ -154,7 +157,8 @@ enum err writer_begin_command(struct writer *writer, int64_t wall_ms)
     if (wall_ms < writer->time_ms - WRITER_CLOCK_BACK_MAX_MS)
         return ERR_CONFLICT;
     writer->command_group = 0;
-    writer->wall_ms = wall_ms > writer->time_ms ? wall_ms : writer->time_ms;
+    writer->wall_ms =
+        wall_ms > writer->time_ms || SAMAD_BUG(TIME_GOES_BACK) ? wall_ms : writer->time_ms;
     if (writer->views == NULL)
         return OK;
     if (memory_is_full(views_memory(writer->views)))

@@ -13,6 +13,7 @@
 #include "node/runtime/engine_parts.h"
 
 #include "node/runtime/log.h"
+#include "proto/base/bug.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -97,6 +98,10 @@ static void decider_place(struct decider *decider, struct command *command)
 {
     struct engine *engine = decider->engine;
     command->group = writer_command_group(decider->writer);
+    if (SAMAD_BUG(ANSWER_BEFORE_COMMIT)) {
+        command->done(command, command->err);
+        return;
+    }
     if (command->group == writer_group_number(decider->writer)) {
         command_list_push(&decider->gathering->commands, command);
         return;
@@ -301,7 +306,7 @@ static enum decider_state decider_settle(struct decider *decider)
     struct engine *engine = decider->engine;
     writer_pause(decider->writer); /* a flush that grows the map waits until snapshots are let go */
     enum err err = decider_wait_landed(decider);
-    if (err == OK && writer_pending(decider->writer) > 0) {
+    if (err == OK && writer_pending(decider->writer) > 0 && !SAMAD_BUG(SETTLE_LOSES_GROUP)) {
         decider_hand_over(decider);
         err = decider_wait_landed(decider);
     }
@@ -401,6 +406,12 @@ static enum err decider_open_writer(struct decider *decider)
     };
     randombytes_buf(options.incarnation, sizeof(options.incarnation));
     randombytes_buf(options.entropy, sizeof(options.entropy));
+    if (SAMAD_BUG(INCARNATION_REUSED)) {
+        struct store_txn txn = store_begin_read(log_store_environment(engine->logs));
+        memset(options.incarnation, 0, sizeof(options.incarnation));
+        options.incarnation[0] = (uint8_t)log_count(engine->logs, &txn);
+        store_abort(&txn);
+    }
     enum err err = writer_open(&decider->writer, &options);
     sodium_memzero(options.entropy, sizeof(options.entropy));
     if (err != OK) { /* its first record may be in the memory table */
@@ -519,7 +530,7 @@ static void decider_end(struct decider *decider)
     engine->ready = false;
     engine_unlock(engine);
     if (!failed) /* after a failure nobody is answered (design D4) */
-        command_list_done(&decider->taken, ERR_CLOSED);
+        command_list_done(&decider->taken, SAMAD_BUG(ANSWER_AT_STOP) ? OK : ERR_CLOSED);
     writer_close(decider->writer);
 
     engine_lock(engine);

@@ -3,6 +3,7 @@
 #include "node/runtime/engine_parts.h"
 
 #include "node/runtime/log.h"
+#include "proto/base/bug.h"
 
 #include <string.h>
 
@@ -99,8 +100,9 @@ static enum err views_do_own(struct engine *engine, enum own_task task, bool for
     /* What was never durable must not stay in sight. */
     if (task == OWN_REFOLD)
         views_withhold(engine->views, true);
-    enum err err = task == OWN_REFOLD ? memory_clear(views_memory(engine->views)) : OK;
-    if (err == OK)
+    bool clear = task == OWN_REFOLD && !SAMAD_BUG(KEEPS_FAILED_VIEWS);
+    enum err err = clear ? memory_clear(views_memory(engine->views)) : OK;
+    if (err == OK && !SAMAD_BUG(NO_REPLAY))
         err = views_fold_to_end(engine, engine->node, forget);
     if (err == OK)
         views_withhold(engine->views, false);

@@ -1,5 +1,6 @@
 #include "proto/record/record.h"
 
+#include "proto/base/bug.h"
 #include "proto/secure/merkle.h"
 #include "proto/wire/head.h"
 #include "proto/wire/pack.h"
@@ -17,6 +18,8 @@ static enum err check_part(struct bytes part, const struct hash *commitment)
     if (part.size < SALT_SIZE)
         return ERR_MALFORMED;
     record_commit(&hash, part);
+    if (SAMAD_BUG(COMMITMENT_SKIPPED))
+        return OK;
     return hash_equal(&hash, commitment) ? OK : ERR_COMMITMENT;
 }
 

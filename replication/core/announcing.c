@@ -6,6 +6,8 @@
  * announce_after_ms; and whatever it was seen to lack. */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 #include <string.h>
 
 bool core_log_is_tip(const struct log *log)
@@ -23,6 +25,8 @@ static bool lacks_receipt(const struct log *log, const struct peer *peer)
 static bool is_announced_at_first(const struct log *log, const struct peer *peer)
 {
     if (log->held.covered == 0)
+        return false;
+    if (SAMAD_BUG(OLD_LOGS_KEPT_BACK) && log->own && !log->live)
         return false;
     if (core_log_is_tip(log) || log->frozen)
         return true;

@@ -1,6 +1,8 @@
 /* The core's life, its step, and what it tells about itself. */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,7 +197,7 @@ uint64_t national_size(const uint64_t *sizes, size_t count, size_t k)
         size_t reached = 0;
         for (size_t j = 0; j < count; j++)
             reached += sizes[j] >= sizes[i];
-        if (reached >= k && sizes[i] > best)
+        if ((reached >= k || SAMAD_BUG(ANY_RECEIPT_WILL_DO)) && sizes[i] > best)
             best = sizes[i];
     }
     return best;
@@ -207,6 +209,8 @@ uint64_t core_national_size(const struct core *core, const struct log_id *id, si
     uint64_t sizes[CORE_HUB_MAX];
     if (!log || !log->own)
         return 0;
+    if (SAMAD_BUG(NATIONAL_WITHOUT_RECEIPT))
+        return log->held.covered;
     for (size_t i = 0; i < core->hub_count; i++)
         sizes[i] = core_receipted(log, i);
     return national_size(sizes, core->hub_count, k);

@@ -1,6 +1,7 @@
 /* The queue of effects, and the few effects that need words or bookkeeping. */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
 #include "proto/base/require.h"
 
 #include <stdlib.h>
@@ -87,6 +88,8 @@ static bool alarm_is_new(unsigned *raised, enum alarm alarm)
 void core_alarm_log(struct core *core, struct log *log, enum alarm alarm, const char *node,
                     uint64_t held, uint64_t seen)
 {
+    if (SAMAD_BUG(ROLLBACK_SILENT) && alarm == ALARM_ROLLBACK)
+        return;
     if (!alarm_is_new(&log->alarms, alarm))
         return;
     core_effect_add(core, EFFECT_ALARM)->alarm = (struct effect_alarm){

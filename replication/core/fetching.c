@@ -6,6 +6,7 @@
  * step: is there a link that offers more than we hold, and may we ask now? */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
 #include "proto/base/require.h"
 
 #include <string.h>
@@ -72,6 +73,8 @@ void core_fetch_distrust(struct core *core, struct log *log)
 
 static void resume(struct core *core, struct log *log, uint64_t *retry_at_ms)
 {
+    if (SAMAD_BUG(REFUSED_FOR_EVER))
+        return;
     if (*retry_at_ms <= core->now_ms) {
         *retry_at_ms = UINT64_MAX;
         core_fetch_look(core, log);
@@ -115,7 +118,7 @@ static struct link *best_source(struct core *core, struct log *log)
         struct link *link = core->links[i];
         struct flow *flow = may_be_source(log, link) ? core_flow_find(link, log) : NULL;
         if (!flow || flow->retry_at_ms != UINT64_MAX ||
-            flow->offered <= core_log_fetch_cursor(log)->size)
+            flow->offered <= core_log_fetch_cursor(log)->size + SAMAD_BUG(LAST_RECORD_LEFT))
             continue;
         if (is_author(link, log))
             return link;
@@ -146,6 +149,8 @@ static void ask(struct core *core, struct link *link, struct log *log)
 static void fetch_consider(struct core *core, struct log *log)
 {
     const struct cursor *cursor = core_log_fetch_cursor(log);
+    if (SAMAD_BUG(HAND_BACK_REFUSED) && log->own)
+        return;
     if ((log->own && log->live) || log->storing > 0 || log->retry_at_ms != UINT64_MAX)
         return; /* R5; R6: `next` and `pending` are not known yet; not now */
     struct link *link = best_source(core, log);

@@ -1,6 +1,8 @@
 /* When this node may write, and when its live log must be closed and another opened (design D1). */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 #include <string.h>
 
 #define MERGE_DELAY_FIRST_MS 1000
@@ -109,7 +111,7 @@ static void merge_now(struct core *core, struct log *live)
 /* Once everything that is on its way has come (R5). */
 void core_incarnation_merge(struct core *core)
 {
-    if (!core->merge_check || core->now_ms < core->merge_at_ms)
+    if (!core->merge_check || core->now_ms < core->merge_at_ms || SAMAD_BUG(MERGE_FORGOTTEN))
         return;
     core->merge_check = false;
     for (size_t i = 0; i < core->log_count; i++)

@@ -1,6 +1,8 @@
 /* How a link ends, and when it has been useful. */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 void core_link_useful(struct link *link)
 {
     link->peer->attempts = 0;
@@ -17,7 +19,8 @@ void core_link_forget(struct core *core, struct link *link)
     link->catchup = CATCHUP_NONE;
     if (link->peer->link == link) {
         link->peer->link = NULL;
-        core_backoff_schedule(core, link->peer);
+        if (!SAMAD_BUG(RECONNECT_FORGOTTEN))
+            core_backoff_schedule(core, link->peer);
     }
 }
 

@@ -1,6 +1,8 @@
 /* A peer says what it can send. What that means depends on whose log it is and who holds more. */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 #include <string.h>
 
 /* Of our own logs a hub should never hold more than we do, nor less than it has cosigned. */
@@ -33,7 +35,7 @@ static void compare_with_author(struct core *core, struct link *link, struct log
     if (size < log->held.covered)
         core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->held.covered,
                        size);
-    if (log->cosigned > 0 && !log->frozen)
+    if (log->cosigned > 0 && !log->frozen && !SAMAD_BUG(RECEIPT_NOT_REPEATED))
         core_effect_add(core, EFFECT_SEND_RECEIPT)->send_log =
             (struct effect_send_log){ .link = link->id, .log = log->id };
 }

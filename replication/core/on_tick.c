@@ -2,6 +2,8 @@
  * when a step is needed for time alone. */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 static void ping(struct core *core, struct link *link)
 {
     core->scratch.type = MESSAGE_PING;
@@ -37,7 +39,7 @@ static void link_tick(struct core *core, struct link *link)
             core_link_close(core, link, CLOSE_TIMEOUT, "no hello in time");
         return;
     }
-    if (now - link->heard_at_ms >= options->silence_limit_ms)
+    if (now - link->heard_at_ms >= options->silence_limit_ms && !SAMAD_BUG(SILENCE_IGNORED))
         core_link_close(core, link, CLOSE_TIMEOUT, "nothing heard for too long");
     else if (now - link->heard_at_ms >= options->ping_after_ms &&
              now - link->pinged_at_ms >= options->ping_after_ms)
@@ -48,7 +50,8 @@ void core_on_tick(struct core *core)
 {
     for (size_t i = 0; i < core->link_count; i++)
         link_tick(core, core->links[i]);
-    if (!core->may_write && core->now_ms - core->start_at_ms >= core->options.ask_limit_ms)
+    if (!core->may_write && core->now_ms - core->start_at_ms >= core->options.ask_limit_ms &&
+        !SAMAD_BUG(START_NEEDS_HUB))
         core_incarnation_start(core);
     core_incarnation_tick(core);
     core_fetch_resume_due(core);

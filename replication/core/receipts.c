@@ -1,6 +1,8 @@
 /* A hub cosigns the largest checkpoint that it holds wholly (R8). */
 #include "replication/core/state.h"
 
+#include "proto/base/bug.h"
+
 #include <string.h>
 
 void core_receipt_consider(struct core *core, struct log *log)
@@ -9,8 +11,10 @@ void core_receipt_consider(struct core *core, struct log *log)
         log->held.covered <= log->cosigned)
         return;
     log->signing = true;
-    core_effect_add(core, EFFECT_SIGN_RECEIPT)->sign_receipt =
-        (struct effect_sign_receipt){ .log = log->id, .size = log->held.covered };
+    core_effect_add(core, EFFECT_SIGN_RECEIPT)->sign_receipt = (struct effect_sign_receipt){
+        .log = log->id,
+        .size = SAMAD_BUG(RECEIPT_AHEAD) ? log->held.pending : log->held.covered,
+    };
 }
 
 static void set_due(struct core *core, struct log *log, bool due)

@@ -1,4 +1,5 @@
 /* samad-sim: whole nodes in one thread and in virtual time. tests/sim/README.md tells what and why. */
+#include "tests/sim/bugs.h"
 #include "tests/sim/minimise.h"
 #include "tests/sim/run.h"
 #include "tests/sim/storm.h"
@@ -44,7 +45,7 @@ struct total {
 };
 
 enum { OPTION_PROFILE = 256, OPTION_TRACE, OPTION_REAL, OPTION_MINIMISE, OPTION_TWICE, OPTION_DAYS,
-       OPTION_COUNTERS, OPTION_FAULTS };
+       OPTION_COUNTERS, OPTION_FAULTS, OPTION_BUG };
 
 static const struct argp_option OPTIONS[] = {
     { "seed", 's', "S", 0, "the first seed (1)", 0 },
@@ -58,8 +59,16 @@ static const struct argp_option OPTIONS[] = {
     { "twice", OPTION_TWICE, NULL, 0, "each seed twice: the traces must be equal (I29)", 0 },
     { "faults", OPTION_FAULTS, "LIST", 0, "of the schedule only these, by number: 3,17", 0 },
     { "counters", OPTION_COUNTERS, NULL, 0, "print what was injected and what was reached", 0 },
+    { "bug", OPTION_BUG, "NAME", 0, "with this seeded bug (a build with SAMAD_BUGS); «help» lists them",
+      0 },
     { 0 },
 };
+
+static void list_bugs(void)
+{
+    for (size_t i = 0; bug_at(i) != NULL; i++)
+        printf("%-26s %-10s %s\n", bug_at(i)->name, bug_at(i)->breaks, bug_at(i)->text);
+}
 
 static void list_profiles(void)
 {
@@ -99,6 +108,12 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         }
         arguments->run.profile = value;
         return 0;
+    case OPTION_BUG:
+        if (strcmp(value, "help") == 0) {
+            list_bugs();
+            exit(0);
+        }
+        return bug_choose(value) ? 0 : EINVAL;
     case OPTION_FAULTS:
         arguments->run.faults_kept = read_faults(value);
         return arguments->run.faults_kept ? 0 : EINVAL;
