@@ -1,0 +1,42 @@
+/* What a run leaves for the checkers: the history (tests/check/history.h) of its clients, disks,
+ * lives, faults, alarms and stores. The simulation tells it as things happen; at the end it is
+ * judged, and saved when somebody asks for it.
+ *
+ * Called on the driver and on fibers alike. Nothing here lets time pass or draws a number. */
+#ifndef TESTS_SIM_RECORDER_H
+#define TESTS_SIM_RECORDER_H
+
+#include "tests/sim/clients.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/world.h"
+
+/* After world_build(): every node is a host. */
+void recorder_begin(void);
+void recorder_end(void);
+/* A node that came later: a clone of `twin`, from its folder of `since_ns`. */
+void recorder_cloned(const struct sim_node *node, const struct sim_node *twin, int64_t since_ns);
+
+void recorder_client(const struct client_event *event);
+/* Ready: it answers from now on. Down: how it ended. */
+void recorder_up(const struct sim_node *node);
+void recorder_down(const struct sim_node *node, enum node_end how);
+void recorder_paused(const struct sim_node *node, bool paused);
+/* Its folder was replaced by a copy of since_ns; lost: by nothing. Its store is read before. */
+void recorder_restored(const struct sim_node *node, int64_t since_ns);
+void recorder_lost(const struct sim_node *node);
+void recorder_disk(const struct sim_node *node, const struct disk_call *call, bool begins);
+/* `name` as history.h classes them: "net.cut", "disk.full", "rest.flip"; peer or NULL. */
+void recorder_fault(const struct sim_node *node, const char *name, const struct sim_node *peer,
+                    bool begins);
+void recorder_alarm(const struct sim_node *node, const char *kind, const char *subject);
+void recorder_healed(void);
+void recorder_converged(uint64_t was_missing);
+/* Reads the store of a node that is down, by the checkers' own reader. */
+void recorder_dump(const struct sim_node *node, const char *label);
+
+/* Judges what was recorded; `on_violation` gets each guarantee and what is wrong. */
+void recorder_judge(void (*on_violation)(const char *guarantee, const char *text));
+/* As JSON Lines; false: `why` says what failed. */
+bool recorder_save(const char *path, char *why, size_t why_size);
+
+#endif
