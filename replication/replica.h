@@ -40,12 +40,11 @@ enum err replica_load(struct replica *replica, const char *const *hubs, size_t h
 enum err replica_send_checkpoint(struct replica *replica,
                                  const struct effect_send_checkpoint *effect,
                                  struct buffer *message, uint64_t *size);
-/* PACKAGEs: calls back once for each, in order; an error from the callback stops. *next is the first
- * record not sent, *size the encoded bytes of all. With an error what was called back counts. */
-typedef enum err replica_on_message(void *context, struct bytes message);
+/* PACKAGEs, each with its size (u32) before it. *next is the first record not sent, *size the encoded
+ * bytes of all. With an error what was appended counts. Person parts are in the clear: the caller
+ * wipes the buffer, which does not move when it has room for the budget and PACKAGE_ROOM. */
 enum err replica_send_records(struct replica *replica, const struct effect_send_records *effect,
-                              replica_on_message *on_message, void *context, uint64_t *next,
-                              uint64_t *size);
+                              struct buffer *messages, uint64_t *next, uint64_t *size);
 enum err replica_send_receipt(struct replica *replica, const struct log_id *log,
                               struct buffer *message);
 enum err replica_send_fork(struct replica *replica, const struct log_id *log,

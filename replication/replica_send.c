@@ -64,100 +64,154 @@ enum err replica_send_checkpoint(struct replica *replica,
 
 /* ---- packages ------------------------------------------------------------------------------ */
 
+/* One walk over the records; a package is closed when its block, the order or the room ends. */
 struct packing {
+    const struct effect_send_records *effect;
+    struct log_source source; /* of all proofs: the tail of the tree is hashed once, not for each */
+    struct message *message;
     struct buffer body;
-    uint64_t count;
-    size_t room; /* bytes that the body may have */
+    struct buffer *out;
+    uint64_t first, count, most; /* of the package being filled; most 0: none is */
+    size_t room;                 /* bytes that the body may have */
+    size_t last_size;            /* of the package before */
+    uint64_t next, size;         /* what was appended to `out` */
+    bool full;                   /* no further one is to follow */
 };
+
+/* A proof, the log id and the framing around the body take less than this. */
+enum { PACKAGE_OVERHEAD = 8 * 1024 };
+
+static uint64_t packing_left(const struct packing *packing)
+{
+    return packing->effect->budget - packing->size;
+}
+
+/* What is left of the budget does not cut a package in two: a part costs as much to prove, to check
+ * and to store as a whole one. Only the first takes what there is. */
+static bool packing_is_full(const struct packing *packing)
+{
+    uint64_t left = packing_left(packing);
+    return packing->size > 0 && (left < PACKAGE_ROOM_MIN || left < packing->last_size);
+}
+
+static void package_begin(struct packing *packing, uint64_t first)
+{
+    const struct effect_send_records *effect = packing->effect;
+    uint64_t left = packing_left(packing);
+    packing->first = first;
+    packing->count = 0;
+    packing->most = package_count_max(first, effect->against);
+    if (packing->most > effect->end - first)
+        packing->most = effect->end - first;
+    packing->room = (size_t)(left < PACKAGE_ROOM ? left : PACKAGE_ROOM) - PACKAGE_OVERHEAD;
+    buffer_clear(&packing->body);
+}
+
+static enum err package_append(struct packing *packing)
+{
+    struct buffer *out = packing->out;
+    size_t start = out->size;
+    buffer_append_u32(out, 0);
+    enum err err = out->err != OK ? out->err : message_encode(out, packing->message);
+    size_t size = out->size - start - 4;
+    if (err == OK && packing->size > 0 && size > packing_left(packing))
+        err = ERR_END; /* one large record: it goes first in the next batch */
+    if (err != OK) {
+        out->size = start;
+        return err;
+    }
+    put_u32(out->data + start, (uint32_t)size);
+    packing->size += size;
+    packing->next += packing->count;
+    packing->last_size = size;
+    return OK;
+}
+
+/* ERR_END when it was the last. */
+static enum err package_end(struct packing *packing)
+{
+    const struct effect_send_records *effect = packing->effect;
+    struct merkle_source tree = log_merkle_source(&packing->source);
+    struct message_package *package = &packing->message->package;
+    packing->message->type = MESSAGE_PACKAGE;
+    package->log = effect->log;
+    package->first = packing->first;
+    package->count = packing->count;
+    package->against = effect->against;
+    package->encoding = PACKAGE_PLAIN;
+    package->body = buffer_bytes(&packing->body);
+    packing->most = 0;
+    enum err err = package_prove(&tree, packing->first, packing->count, effect->against,
+                                 &package->proof);
+    if (err == OK)
+        err = package_append(packing);
+    packing->full = err == ERR_END || (err == OK && packing_is_full(packing));
+    return packing->full ? ERR_END : err;
+}
 
 static enum err pack_record(void *context, uint64_t position, const struct record *record,
                             const struct record_header *header, const struct hash *leaf)
 {
     struct packing *packing = context;
-    size_t before = packing->body.size;
-    (void)position;
     (void)header;
     (void)leaf;
+    if (packing->most == 0)
+        package_begin(packing, position);
+    size_t before = packing->body.size;
     record_encode(&packing->body, record);
-    if (packing->body.err != OK)
-        return packing->body.err;
     if (packing->body.size > packing->room && packing->count > 0) {
         packing->body.size = before; /* it goes into the next one */
-        return ERR_END;
+        enum err err = package_end(packing);
+        if (err != OK)
+            return err;
+        package_begin(packing, position);
+        record_encode(&packing->body, record);
     }
+    if (packing->body.err != OK)
+        return packing->body.err;
     packing->count++;
-    return OK;
+    return packing->count == packing->most ? package_end(packing) : OK;
 }
 
-/* A proof, the log id and the framing around the body take less than this. */
-enum { PACKAGE_OVERHEAD = 8 * 1024 };
-
-static enum err build_package(struct replica *replica, struct store_txn *txn, uint32_t number,
-                              const struct effect_send_records *effect, uint64_t first,
-                              uint64_t room, struct packing *packing, struct message *out,
-                              struct buffer *encoded)
+/* Packages from the records in the order, until the budget is used. */
+static enum err pack_records(struct packing *packing, struct replica *replica,
+                             struct store_txn *txn)
 {
-    struct log_source source = { .logs = replica->options.logs, .txn = txn, .number = number };
-    struct merkle_source tree = log_merkle_source(&source);
-    uint64_t most = package_count_max(first, effect->against);
-    if (most > effect->end - first)
-        most = effect->end - first;
-    buffer_clear(&packing->body);
-    buffer_clear(encoded);
-    packing->count = 0;
-    packing->room = (size_t)(room < PACKAGE_ROOM ? room : PACKAGE_ROOM) - PACKAGE_OVERHEAD;
-    enum err err = log_scan(replica->options.logs, txn, number, first, most, true, pack_record,
-                            packing);
-    if (err == OK && packing->count == 0)
-        err = ERR_NOT_FOUND;
-    out->type = MESSAGE_PACKAGE;
+    const struct effect_send_records *effect = packing->effect;
+    struct log_source *source = &packing->source;
+    source->logs = replica->options.logs;
+    source->txn = txn;
+    enum err err = replica_log(replica, txn, &effect->log, false, false, &source->number);
     if (err == OK)
-        err = package_prove(&tree, first, packing->count, effect->against, &out->package.proof);
-    if (err != OK)
-        return err;
-    out->package.log = effect->log;
-    out->package.first = first;
-    out->package.count = packing->count;
-    out->package.against = effect->against;
-    out->package.encoding = PACKAGE_PLAIN;
-    out->package.body = buffer_bytes(&packing->body);
-    return message_encode(encoded, out);
+        err = log_scan(source->logs, txn, source->number, effect->first,
+                       effect->end - effect->first, true, pack_record, packing);
+    if (err == OK && packing->most > 0) /* the records have ended before the package */
+        err = package_end(packing);
+    if (err == ERR_END)
+        err = OK;
+    bool lacking = !packing->full && packing->next < effect->end;
+    return err == OK && lacking ? ERR_NOT_FOUND : err;
 }
 
 enum err replica_send_records(struct replica *replica, const struct effect_send_records *effect,
-                              replica_on_message *on_message, void *context, uint64_t *next,
-                              uint64_t *size)
+                              struct buffer *messages, uint64_t *next, uint64_t *size)
 {
-    struct packing packing = { .body = { 0 } };
-    struct buffer encoded = { 0 };
-    uint32_t number;
-    struct message *out = calloc(1, sizeof *out);
+    struct packing packing = { .effect = effect, .out = messages, .next = effect->first };
     *next = effect->first;
     *size = 0;
-    if (!out)
+    packing.message = calloc(1, sizeof *packing.message);
+    if (!packing.message)
         return ERR_NOMEM;
+    buffer_expect(&packing.body, 2 * PACKAGE_ROOM); /* it never grows, which would leave copies */
     struct store_txn txn = begin(replica);
-    enum err err = replica_log(replica, &txn, &effect->log, false, false, &number);
-    while (err == OK && *next < effect->end) {
-        uint64_t left = effect->budget - *size;
-        if (*size > 0 && left < PACKAGE_ROOM_MIN)
-            break;
-        err = build_package(replica, &txn, number, effect, *next, left, &packing, out, &encoded);
-        if (err == OK && *size > 0 && encoded.size > left)
-            break; /* one large record: it goes first in the next batch */
-        if (err == OK)
-            err = on_message(context, buffer_bytes(&encoded));
-        if (err == OK) {
-            *size += encoded.size;
-            *next += packing.count;
-        }
-    }
+    enum err err = pack_records(&packing, replica, &txn);
     store_abort(&txn);
+    *next = packing.next;
+    *size = packing.size;
     if (packing.body.data) /* person parts in the clear */
         sodium_memzero(packing.body.data, packing.body.capacity);
     buffer_close(&packing.body);
-    buffer_close(&encoded);
-    free(out);
+    free(packing.message);
     return err;
 }
 

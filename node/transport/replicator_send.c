@@ -211,13 +211,6 @@ void session_end(struct session *session, enum close_code code, const char *text
 
 /* ---- reading from the store, on the pool ---- */
 
-static enum err on_package(void *context, struct bytes message)
-{
-    struct outgoing *outgoing = context;
-    outgoing_append(outgoing, message);
-    return outgoing->content.err;
-}
-
 static void read_one(struct outgoing *outgoing, struct buffer *message)
 {
     struct replica *replica = outgoing->session->replicator->replica;
@@ -238,9 +231,9 @@ static void on_read_work(uv_work_t *work)
     struct outgoing *outgoing = (struct outgoing *)work;
     const struct effect *effect = &outgoing->effect;
     if (effect->type == EFFECT_SEND_RECORDS) {
-        buffer_reserve(&outgoing->content, (size_t)effect->send_records.budget + 4096);
+        buffer_reserve(&outgoing->content, (size_t)effect->send_records.budget + PACKAGE_ROOM);
         outgoing->err = replica_send_records(outgoing->session->replicator->replica,
-                                             &effect->send_records, on_package, outgoing,
+                                             &effect->send_records, &outgoing->content,
                                              &outgoing->next_record, &outgoing->size);
     } else {
         struct buffer message = { 0 };

@@ -90,12 +90,6 @@ static void put_message(struct shell *shell, struct bytes message)
     buffer_append_bytes(&shell->outbox, message);
 }
 
-static enum err on_package(void *context, struct bytes message)
-{
-    put_message(context, message);
-    return OK;
-}
-
 static void send_checkpoint(struct shell *shell, const struct effect_send_checkpoint *effect)
 {
     struct buffer message = { 0 };
@@ -115,9 +109,14 @@ static void send_records(struct shell *shell, const struct effect_send_records *
     struct event event = { .type = EVENT_RECORDS_SENT };
     event.records_sent.link = effect->link;
     event.records_sent.log = effect->log;
-    event.records_sent.err =
-        replica_send_records(shell->replica, effect, on_package, shell, &event.records_sent.next,
-                             &event.records_sent.size);
+    struct buffer messages = { 0 };
+    event.records_sent.err = replica_send_records(shell->replica, effect, &messages,
+                                                  &event.records_sent.next,
+                                                  &event.records_sent.size);
+    struct reader reader = reader_of(buffer_bytes(&messages));
+    while (!reader_at_end(&reader))
+        put_message(shell, read_bytes(&reader, read_u32(&reader)));
+    buffer_close(&messages);
     step(shell, &event);
 }
 
