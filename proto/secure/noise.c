@@ -2,6 +2,7 @@
 #include "proto/secure/noise.h"
 
 #include "proto/base/require.h"
+#include "proto/secure/aead.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -212,6 +213,10 @@ static enum err seal(struct noise_cipher *cipher, struct bytes ad, struct bytes 
     if (cipher->nonce == UINT64_MAX) /* reserved: REKEY uses it */
         return ERR_CLOSED;
     nonce_bytes(nonce, cipher->nonce++);
+    if (plain.size >= AEAD_LARGE_MIN && ad.size == 0) {
+        aead_seal_large(cipher->key, nonce, plain, out);
+        return OK;
+    }
     crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain.data, plain.size, ad.data, ad.size,
                                               NULL, nonce, cipher->key);
     return OK;
@@ -227,11 +232,15 @@ static enum err unseal(struct noise_cipher *cipher, struct bytes ad, struct byte
     if (sealed.size < NOISE_TAG_SIZE)
         return ERR_MALFORMED;
     nonce_bytes(nonce, cipher->nonce);
-    if (crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
-                                                  ad.data, ad.size, nonce, cipher->key) != 0)
-        return ERR_AUTH;
-    cipher->nonce++;
-    return OK;
+    enum err err = OK;
+    if (sealed.size >= AEAD_LARGE_MIN && ad.size == 0)
+        err = aead_open_large(cipher->key, nonce, sealed, out);
+    else if (crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
+                                                       ad.data, ad.size, nonce, cipher->key) != 0)
+        err = ERR_AUTH;
+    if (err == OK)
+        cipher->nonce++;
+    return err;
 }
 
 enum err noise_encrypt(struct noise_cipher *cipher, struct bytes ad, struct bytes plain,

@@ -3,7 +3,8 @@
  *   1. Calls go node -> replication -> storage -> proto: no file includes a header of a layer above
  *      its own, replication/core none but proto's and its own, node/casework none of replication
  *      or of the rest of node.
- *   2. uv.h is known in node/ only; lmdb.h and msgpack.h to one file each; nettle to hash.c only.
+ *   2. uv.h is known in node/ only; lmdb.h and msgpack.h to one file each; nettle to hash.c
+ *      and OpenSSL to aead.c only.
  *   3. proto and replication/core reach no clock, socket, file or randomness: what their objects
  *      need from outside stands on a short list (nm), and everything else is refused.
  *
@@ -192,6 +193,8 @@ static struct door doors[] = {
       .files_max = 1 },
     { .library = "nettle", .headers = { "nettle/" }, .place = "proto/secure/hash.c",
       .files_max = 1 },
+    { .library = "OpenSSL", .headers = { "openssl/" }, .place = "proto/secure/aead.c",
+      .files_max = 1 },
 };
 enum { DOORS = sizeof doors / sizeof *doors };
 
@@ -227,6 +230,7 @@ Test(layers, each_library_has_one_door)
     for_each_include(check_doors, NULL);
     cr_assert_eq(doors[2].files, 1, "the walk finds msgpack's door");
     cr_assert_eq(doors[3].files, 1, "the walk finds nettle's door");
+    cr_assert_eq(doors[4].files, 1, "the walk finds OpenSSL's door");
     assert_no_problems();
 }
 
@@ -253,6 +257,9 @@ static const char *const proto_prefixes[] = { "crypto_", "nettle_", "msgpack_", 
 static const char *const proto_functions[] = {
     "sodium_memzero", "sodium_memcmp", "sodium_is_zero", "sodium_increment", "sodium_bin2base64",
     "sodium_base642bin",
+    /* OpenSSL's, in aead.c: a cipher with a given key */
+    "OPENSSL_init_crypto", "EVP_chacha20_poly1305", "EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free",
+    "EVP_CIPHER_CTX_ctrl", "EVP_CipherInit_ex", "EVP_CipherUpdate", "EVP_CipherFinal_ex",
 };
 /* Sodium's functions of these names call randombytes(). */
 static const char *const random_suffixes[] = { "_keygen", "_keypair", "_random" };
