@@ -633,8 +633,10 @@ void net_killed(struct sim_node *node, bool host_gone)
         if (host_gone && (connection->nodes[0] == node || connection->nodes[1] == node))
             connection->silent = true;
     for (struct socket *socket = net.sockets; socket != NULL; socket = socket->next)
-        if (socket->node == node)
+        if (socket->node == node) {
             socket->changed = NULL;
+            socket->backlog_count = 0; /* those are among the node's, too */
+        }
     for (struct socket *socket; (socket = socket_of(node)) != NULL;)
         socket_close(socket, true);
 }
@@ -646,10 +648,12 @@ void net_host_back(struct sim_node *node)
 
 void net_begin(void)
 {
-    while (net.sockets != NULL) {
-        net.sockets->changed = NULL;
-        socket_close(net.sockets, true);
+    for (struct socket *socket = net.sockets; socket != NULL; socket = socket->next) {
+        socket->changed = NULL;
+        socket->backlog_count = 0;
     }
+    while (net.sockets != NULL)
+        socket_close(net.sockets, true);
     while (net.connections != NULL)
         connection_fail(net.connections, UV_ECONNRESET);
     memset(&net, 0, sizeof net);
