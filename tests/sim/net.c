@@ -407,8 +407,12 @@ void net_path_opened(const struct sim_node *from, const struct sim_node *to)
         for (unsigned end = 0; end < 2; end++) {
             struct pipe *pipe = &connection->pipes[end];
             if (connection->nodes[end] != to || connection->nodes[1 - end] != from ||
-                pipe->waits_since_ns == 0)
+                pipe->under_way.first == NULL)
                 continue;
+            if (pipe->waits_since_ns == 0) { /* was clogged, if anything */
+                sim_at(&pipe->event, pipe->under_way.first->arrives_ns);
+                continue;
+            }
             /* TCP tries again after a while that has doubled with each try. */
             int64_t waited = sim_now_ns() - pipe->waits_since_ns;
             int64_t pause = waited < 60 * SIM_S ? waited : 60 * SIM_S;
@@ -512,6 +516,11 @@ struct socket *socket_accept(struct socket *listener)
     memmove(listener->backlog, listener->backlog + 1,
             listener->backlog_count * sizeof listener->backlog[0]);
     return socket;
+}
+
+unsigned socket_backlog(const struct socket *listener)
+{
+    return listener->backlog_count;
 }
 
 size_t socket_write(struct socket *socket, struct bytes content)

@@ -24,7 +24,7 @@ struct net_path {
     unsigned corrupt, duplicate, reorder, drop; /* of a million segments: the stream is damaged */
 };
 struct net_path *net_path(const struct sim_node *from, const struct sim_node *to);
-/* Call it after a path is no longer cut: what waited goes on its way. */
+/* Call it after a path is no longer cut or clogged: what waited goes on its way. */
 void net_path_opened(const struct sim_node *from, const struct sim_node *to);
 /* Connections between these two end: by a reset that both see, or (silently) that neither does. */
 void net_break(const struct sim_node *a, const struct sim_node *b, bool silently);
@@ -49,6 +49,7 @@ void socket_connect(struct socket *socket, const struct sockaddr *to);
 /* 0: under way; 1: connected; an error of libuv's otherwise. */
 int socket_connect_status(const struct socket *socket);
 struct socket *socket_accept(struct socket *listener); /* NULL: none waits */
+unsigned socket_backlog(const struct socket *listener);
 /* Takes as much as the peer's window allows; the rest later. */
 size_t socket_write(struct socket *socket, struct bytes content);
 void socket_shutdown(struct socket *socket); /* no more writes follow */

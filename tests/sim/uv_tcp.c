@@ -296,7 +296,11 @@ void tcp_dispatch(uv_tcp_t *tcp)
 {
     struct tcp_stream *stream = stream_of(tcp);
     if (tcp->connection_cb != NULL) {
-        tcp->connection_cb((uv_stream_t *)tcp, 0);
+        for (unsigned left; (left = socket_backlog(stream->socket)) > 0;) {
+            tcp->connection_cb((uv_stream_t *)tcp, 0);
+            if (uv_is_closing((uv_handle_t *)tcp) || socket_backlog(stream->socket) == left)
+                return; /* it did not accept: it is told again with the next one */
+        }
         return;
     }
     stream_connect(stream);
