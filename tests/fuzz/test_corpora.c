@@ -16,8 +16,11 @@
     ROW(message)       \
     ROW(note)          \
     ROW(origin)        \
+    ROW(persian)       \
     ROW(proof)         \
+    ROW(receipt_file)  \
     ROW(record)        \
+    ROW(request_input) \
     ROW(skim)
 
 #define DECLARE(name) void fuzz_##name(struct bytes input);
