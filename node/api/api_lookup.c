@@ -64,7 +64,7 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A guess counts against the code. That many codes are not tried is left to who holds the token. */
+/* A guess counts against the code, and against the token, whatever codes it tries. */
 static void look_up(struct api *api, struct http_exchange *exchange, struct bytes typed,
                     struct bytes factor)
 {
@@ -77,7 +77,10 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
         return;
     }
     int64_t now_ms = monotonic_ms();
+    struct bytes token = bytes_of_string(http_token(exchange)->id);
     unsigned wait_s = guesses_wait(api->guesses, bytes_of_string(code), now_ms);
+    unsigned token_wait_s = guesses_token_wait(api->guesses, token, now_ms);
+    wait_s = wait_s > token_wait_s ? wait_s : token_wait_s;
     if (wait_s > 0) {
         answer_wait(exchange, wait_s);
         return;
@@ -97,6 +100,7 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
     } else if (err == ERR_NOT_FOUND) {
         atomic_fetch_add(&api->lookups_refused, 1);
         guesses_failed(api->guesses, bytes_of_string(code), now_ms);
+        guesses_token_failed(api->guesses, token, now_ms);
         api_refuse_when_durable(api, exchange, group, answer_unknown);
     } else if (err != OK) {
         api_answer_err(exchange, err);

@@ -14,9 +14,12 @@ struct slot {
     unsigned failures;
 };
 
+enum { TOKEN_SLOT_COUNT = 1 << 12 };
+
 struct guesses {
     uint8_t key[16];
     pthread_mutex_t lock;
+    int64_t token_paid_ms[TOKEN_SLOT_COUNT]; /* until then the wrong tries of a token reach */
     struct slot slots[SLOT_COUNT];
 };
 
@@ -76,5 +79,33 @@ void guesses_succeeded(struct guesses *guesses, struct bytes subject)
 {
     pthread_mutex_lock(&guesses->lock);
     slot_of(guesses, subject)->failures = 0;
+    pthread_mutex_unlock(&guesses->lock);
+}
+
+/* ---- per token -------------------------------------------------------------------------------- */
+
+static int64_t *token_paid(struct guesses *guesses, struct bytes token)
+{
+    uint8_t hash[crypto_shorthash_BYTES];
+    crypto_shorthash(hash, token.data, token.size, guesses->key);
+    return &guesses->token_paid_ms[get_u16(hash) % TOKEN_SLOT_COUNT];
+}
+
+unsigned guesses_token_wait(struct guesses *guesses, struct bytes token, int64_t now_ms)
+{
+    pthread_mutex_lock(&guesses->lock);
+    int64_t reach_ms = *token_paid(guesses, token) - now_ms;
+    pthread_mutex_unlock(&guesses->lock);
+    int64_t over_ms = reach_ms - (GUESS_TOKEN_BURST - 1) * GUESS_TOKEN_INTERVAL_MS;
+    return over_ms > 0 ? (unsigned)((over_ms + 999) / 1000) : 0;
+}
+
+void guesses_token_failed(struct guesses *guesses, struct bytes token, int64_t now_ms)
+{
+    pthread_mutex_lock(&guesses->lock);
+    int64_t *paid_ms = token_paid(guesses, token);
+    if (*paid_ms < now_ms)
+        *paid_ms = now_ms;
+    *paid_ms += GUESS_TOKEN_INTERVAL_MS;
     pthread_mutex_unlock(&guesses->lock);
 }

@@ -1,5 +1,6 @@
-/* A brake on guessing: wrong second factors are counted per code and per client, and after a few
- * the answer is «later» for a growing time (design D15). Bounded memory; nothing is stored. */
+/* A brake on guessing (design D15). Wrong second factors are counted per code: after a few the answer
+ * is «later» for a growing time. And per token, whatever the codes: a burst is free, for people err,
+ * then only as many as a page for the public may see. Bounded memory; nothing is stored. */
 #ifndef NODE_API_GUESS_H
 #define NODE_API_GUESS_H
 
@@ -14,5 +15,13 @@ unsigned guesses_wait(struct guesses *guesses, struct bytes subject, int64_t now
 /* A wrong try; a right one clears the count. */
 void guesses_failed(struct guesses *guesses, struct bytes subject, int64_t now_ms);
 void guesses_succeeded(struct guesses *guesses, struct bytes subject);
+
+/* The same for all that one token tries: GUESS_TOKEN_BURST wrong ones at once, then one in
+ * GUESS_TOKEN_INTERVAL_MS. Right ones cost nothing, and wait like the others: an answer that came
+ * only when the guess was right would give it away. */
+#define GUESS_TOKEN_BURST       60
+#define GUESS_TOKEN_INTERVAL_MS 3000
+unsigned guesses_token_wait(struct guesses *guesses, struct bytes token, int64_t now_ms);
+void guesses_token_failed(struct guesses *guesses, struct bytes token, int64_t now_ms);
 
 #endif

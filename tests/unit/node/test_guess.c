@@ -5,6 +5,29 @@
 
 static const uint8_t KEY[16] = { 1 };
 
+Test(guess, a_token_has_a_burst_of_wrong_tries_then_one_in_three_seconds_whatever_the_codes)
+{
+    struct guesses *guesses;
+    const struct bytes token = bytes_of_string("a"), other = bytes_of_string("b");
+    int64_t now_ms = 5000;
+    cr_assert_eq(guesses_new(&guesses, KEY), OK);
+    for (int i = 0; i < GUESS_TOKEN_BURST; i++) {
+        cr_assert_eq(guesses_token_wait(guesses, token, now_ms), 0, "try %d", i);
+        guesses_token_failed(guesses, token, now_ms);
+    }
+    cr_expect_eq(guesses_token_wait(guesses, token, now_ms), 3);
+    cr_expect_eq(guesses_token_wait(guesses, other, now_ms), 0, "others do not wait");
+    now_ms += GUESS_TOKEN_INTERVAL_MS;
+    cr_expect_eq(guesses_token_wait(guesses, token, now_ms), 0);
+    guesses_token_failed(guesses, token, now_ms);
+    cr_expect_eq(guesses_token_wait(guesses, token, now_ms), 3);
+    now_ms += (int64_t)GUESS_TOKEN_BURST * GUESS_TOKEN_INTERVAL_MS;
+    for (int i = 0; i < GUESS_TOKEN_BURST; i++)
+        guesses_token_failed(guesses, token, now_ms);
+    cr_expect_eq(guesses_token_wait(guesses, token, now_ms), 3, "no more than a burst is saved up");
+    guesses_free(guesses);
+}
+
 Test(guess, five_wrong_tries_are_free_then_the_wait_doubles)
 {
     struct guesses *guesses;
