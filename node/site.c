@@ -37,7 +37,7 @@ struct site {
     struct fold_context fold;
     struct engine *engine;
     struct replicator *replicator; /* not touched by other threads before it is open */
-    struct verifier *verifier;
+    _Atomic(struct verifier *) verifier; /* of the loop; the API reads its status */
     struct api *api;
     uv_work_t start;
     uint32_t start_flags;
@@ -195,7 +195,9 @@ static void start_verifier(struct site *site)
                                         .rate = site->config->verify_rate,
                                         .key = own_log_key,
                                         .context = site };
-    enum err err = verifier_start(&site->verifier, &options);
+    struct verifier *verifier;
+    enum err err = verifier_start(&verifier, &options);
+    atomic_store(&site->verifier, verifier);
     if (err != OK)
         log_event(LOG_EVENT_WARNING, "verify.not_started", "error", err_name(err), NULL);
 }
@@ -298,7 +300,7 @@ static void add_corrupt_alarm(struct site *site, struct replication_status *stat
 {
     struct verifier_status verifier;
     char detail[128];
-    verifier_status(site->verifier, &verifier);
+    verifier_status(atomic_load(&site->verifier), &verifier);
     if (verifier.failures == 0)
         return;
     snprintf(detail, sizeof detail, "%llu faults in the log store; the event log names each",
@@ -520,7 +522,7 @@ void site_stop(struct site *site)
 
 void site_close(struct site *site)
 {
-    verifier_stop(site->verifier);
+    verifier_stop(atomic_load(&site->verifier));
     if (site->engine)
         engine_stop(site->engine);
     replicator_free(site->replicator); /* the engine called it until now */
