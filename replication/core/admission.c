@@ -3,7 +3,8 @@
  *   NONE -- far behind, a place is free --> ADMITTED -- all fetched, or closed --> NONE
  *     |                                       |  ^
  *     +-- far behind, no place --> WAITING <--+  | its turn (first come, first served)
- *                                     |    quantum used up and somebody waits
+ *                                     |    quantum used up, or nothing came for half a minute, and
+ *                                     |    somebody waits
  *                                     +----------+
  *
  * A waiting link has its small logs served as always. One that has given way keeps its orders, but
@@ -11,6 +12,9 @@
 #include "replication/core/state.h"
 
 #include "proto/base/bug.h"
+
+/* A place that is not used for this long is given to a link that waits for one. */
+#define IDLE_LIMIT_MS 30000
 
 static size_t admitted_count(const struct core *core)
 {
@@ -56,6 +60,7 @@ static void admit(struct core *core, struct link *link)
     link->catchup = CATCHUP_ADMITTED;
     link->quantum_left = core->options.catchup_quantum;
     link->throttled = false;
+    link->moved_at_ms = core->now_ms;
     credit_flush(core, link);
     for (size_t i = 0; i < link->flow_count; i++)
         if (link->flows[i]->waiting)
@@ -82,6 +87,33 @@ bool core_admission_ask(struct core *core, struct link *link)
     return true;
 }
 
+/* It keeps its orders, like one that has used up its quantum. */
+static void give_way(struct core *core, struct link *link)
+{
+    link->throttled = true;
+    wait_for_turn(core, link);
+}
+
+static bool is_idle(const struct core *core, const struct link *link)
+{
+    return !link->closed && link->catchup == CATCHUP_ADMITTED &&
+           core->now_ms - link->moved_at_ms >= IDLE_LIMIT_MS;
+}
+
+uint64_t core_admission_deadline(const struct core *core)
+{
+    uint64_t deadline = UINT64_MAX;
+    if (!first_waiting(core))
+        return deadline;
+    for (size_t i = 0; i < core->link_count; i++) {
+        const struct link *link = core->links[i];
+        if (!link->closed && link->catchup == CATCHUP_ADMITTED &&
+            link->moved_at_ms + IDLE_LIMIT_MS < deadline)
+            deadline = link->moved_at_ms + IDLE_LIMIT_MS;
+    }
+    return deadline;
+}
+
 bool core_admission_sweep(struct core *core)
 {
     for (size_t i = 0; i < core->link_count; i++) {
@@ -96,6 +128,9 @@ bool core_admission_sweep(struct core *core)
         }
     }
     struct link *next = first_waiting(core);
+    for (size_t i = 0; next && i < core->link_count; i++)
+        if (is_idle(core, core->links[i]))
+            give_way(core, core->links[i]);
     if (!next || admitted_count(core) >= core->options.catchup_links_max)
         return false;
     admit(core, next);
@@ -106,12 +141,12 @@ void core_admission_spend(struct core *core, struct link *link, uint64_t records
 {
     if (link->catchup != CATCHUP_ADMITTED)
         return;
+    link->moved_at_ms = core->now_ms;
     link->quantum_left -= records < link->quantum_left ? records : link->quantum_left;
     if (link->quantum_left > 0)
         return;
     if (first_waiting(core)) {
-        link->throttled = true;
-        wait_for_turn(core, link); /* the sweep at the end of the step admits the next */
+        give_way(core, link); /* the sweep at the end of the step admits the next */
     } else {
         link->quantum_left = core->options.catchup_quantum;
     }

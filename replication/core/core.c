@@ -21,6 +21,7 @@ static void options_fill(struct core_options *options)
     options->catchup_links_max = or_default(options->catchup_links_max, 32);
     options->link_max = or_default(options->link_max, 256);
     options->log_max = or_default(options->log_max, 1 << 20);
+    options->author_log_max = or_default(options->author_log_max, 1 << 15);
     options->unheld_log_max = or_default(options->unheld_log_max, 1024);
     options->hello_limit_ms = or_default(options->hello_limit_ms, 10 * 1000);
     options->ask_limit_ms = or_default(options->ask_limit_ms, 2 * 1000);

@@ -42,6 +42,7 @@ struct core_options {
     size_t catchup_links_max;   /* links admitted at once; 32 */
     size_t link_max;            /* 256 */
     size_t log_max;             /* 1,048,576 */
+    size_t author_log_max;      /* of these, of one author; 32,768. Not for our own */
     size_t unheld_log_max;      /* logs a link may announce of which nothing is held; 1,024 */
 
     uint64_t hello_limit_ms;     /* 10 s */

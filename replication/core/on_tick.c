@@ -83,5 +83,6 @@ uint64_t core_deadline(const struct core *core)
         earlier(&deadline, core->reopen_at_ms);
     earlier(&deadline, core->retry_at_ms);
     earlier(&deadline, core->receipt_at_ms);
+    earlier(&deadline, core_admission_deadline(core));
     return deadline;
 }

@@ -71,6 +71,7 @@ struct link {
     bool throttled;        /* admitted once, now waiting: its credit is kept back */
     uint64_t ticket;       /* place in the queue */
     uint64_t quantum_left; /* records until it gives way to a waiting link */
+    uint64_t moved_at_ms;  /* admitted, or brought on by a record, at this time */
     size_t big_count;      /* logs far behind that are fetched over it */
     size_t unheld_count;   /* flows of logs of which nothing is held */
 
@@ -212,6 +213,7 @@ void core_fetch_parents(struct core *core, const struct log *child, const struct
 bool core_admission_ask(struct core *core, struct link *link);
 /* Frees places that are not used; true when another link was admitted. */
 bool core_admission_sweep(struct core *core);
+uint64_t core_admission_deadline(const struct core *core);
 void core_admission_spend(struct core *core, struct link *link, uint64_t records);
 void core_credit_give_back(struct core *core, struct link *link, uint64_t size);
 

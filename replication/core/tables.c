@@ -59,12 +59,31 @@ struct log *core_log_find(struct core *core, const struct log_id *id)
     return NULL;
 }
 
+/* One author that opens logs without end must not take the room of all others. What is stored
+ * already is loaded, however much it is. */
+static bool author_has_room(struct core *core, const struct log_id *id)
+{
+    struct log_id first = { 0 }, last;
+    if (!core->started || strcmp(id->node, core->options.node) == 0)
+        return true;
+    memset(&last, 0xff, sizeof last);
+    memcpy(first.node, id->node, sizeof first.node);
+    memcpy(last.node, id->node, sizeof last.node);
+    size_t count = log_index(core, &last) - log_index(core, &first);
+    if (count < core->options.author_log_max)
+        return true;
+    struct peer *author = core_peer_find(core, id->node);
+    if (author)
+        core_alarm_peer(core, author, ALARM_LIMIT, count);
+    return false;
+}
+
 struct log *core_log_make(struct core *core, const struct log_id *id)
 {
     size_t index = log_index(core, id);
     if (index < core->log_count && log_id_equal(&core->logs[index]->id, id))
         return core->logs[index];
-    if (core->log_count >= core->options.log_max)
+    if (core->log_count >= core->options.log_max || !author_has_room(core, id))
         return NULL;
     struct log *log = calloc(1, sizeof *log);
     if (!log || !array_open(&core->logs, core->log_count, &core->log_capacity, index)) {

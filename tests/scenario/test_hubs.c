@@ -337,3 +337,37 @@ Test(hubs, national_is_not_what_no_hub_holds_any_more)
     check_national(ardabil, "ardabil/hub/c2", 2, 8);
     world_free(world);
 }
+
+/* ---- one author that opens logs without end ---- */
+
+Test(hubs, an_author_that_opens_logs_without_end_takes_no_room_of_others)
+{
+    struct world *world = world_new();
+    struct node *hub = world_add(world, "tehran", ROLE_HUB);
+    struct node *ardabil = world_add(world, "ardabil", ROLE_PROVINCE);
+    struct node *gilan = world_add(world, "gilan", ROLE_PROVINCE);
+    world_peers(ardabil, hub);
+    world_peers(gilan, hub);
+    hub->options.log_max = 20;
+    hub->options.author_log_max = 6;
+    world_start(world);
+    for (int i = 0; i < 12; i++) {
+        node_stop(ardabil);
+        world_run(world);
+        node_start(ardabil);
+        world_wait(world, 5000);
+    }
+    cr_assert_gt(world_count(world, "tehran ! LIMIT by ardabil"), 0);
+    cr_assert(!node_holds_all_of(hub, ardabil));
+    for (int i = 0; i < 3; i++) {
+        node_stop(gilan);
+        world_run(world);
+        node_start(gilan);
+        world_wait(world, 5000);
+        node_write(gilan, 3);
+    }
+    world_wait(world, 5000);
+    cr_assert(node_holds_all_of(hub, gilan));
+    cr_assert_eq(world_count(world, "LIMIT by gilan"), 0);
+    world_free(world);
+}

@@ -2,6 +2,7 @@
 #include "tests/scenario/world.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 static uint64_t package_bytes; /* delivered to a slow hub */
 
@@ -155,5 +156,38 @@ Test(pacing, an_admitted_link_gives_way_after_its_quantum)
     for (size_t i = 1; i <= 3; i++)
         cr_assert(node_holds_all_of(hub, &world->nodes[i]), "%zu", i);
     cr_assert_geq(turns, 6, "%zu", turns); /* R11: not one after the other */
+    world_free(world);
+}
+
+static const char *stuck; /* its packages never arrive, though its link lives */
+
+static enum delivery lose_packages_of_stuck(struct node *to, struct message *message)
+{
+    (void)to;
+    return message->type == MESSAGE_PACKAGE && strcmp(message->package.log.node, stuck) == 0
+               ? LOSE
+               : DELIVER;
+}
+
+Test(pacing, a_place_that_is_not_used_goes_to_a_link_that_waits)
+{
+    struct node *hub;
+    struct world *world = many(&hub, 2, 3000, 0);
+    struct node *first = &world->nodes[1], *second = &world->nodes[2];
+    stuck = first->name;
+    world->meddle = lose_packages_of_stuck;
+    node_stop(second);
+    world_heal(world);
+    world_wait(world, 65000);
+    cr_assert_eq(admitted(hub), 1);
+    node_start(second);
+    world_wait(world, 5000); /* the first has had its place for longer than half a minute */
+    cr_assert(node_holds_all_of(hub, second));
+    cr_assert(!node_holds_all_of(hub, first));
+    world->meddle = NULL;
+    world_cut(world);
+    world_heal(world);
+    world_wait(world, 65000);
+    cr_assert(node_holds_all_of(hub, first));
     world_free(world);
 }
