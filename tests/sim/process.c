@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,32 @@ char *host_strndup(const char *text, size_t size)
 char *host_strdup(const char *text)
 {
     return host_strndup(text, strlen(text));
+}
+
+/* OpenSSL keeps tables for the whole process and fills them when it is first asked: they must not go
+ * with the node that happened to ask. */
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return host_malloc(size);
+}
+
+static void *openssl_realloc(void *memory, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return host_realloc(memory, size);
+}
+
+static void openssl_free(void *memory, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(memory);
+}
+
+/* Before main(), because it is possible only before the library has allocated anything. */
+__attribute__((constructor)) static void openssl_begin(void)
+{
+    require(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1);
 }
 
 /* ---- maps ------------------------------------------------------------------------------------ */
