@@ -32,6 +32,16 @@ struct history *history_new(void)
     return calloc(1, sizeof(struct history));
 }
 
+void history_set_stand_ins(struct history *history, bool stand_ins)
+{
+    history->stand_ins = stand_ins;
+}
+
+bool history_has_stand_ins(const struct history *history)
+{
+    return history->stand_ins;
+}
+
 void history_free(struct history *history)
 {
     if (!history)

@@ -190,6 +190,9 @@ struct history;
 
 /* NULL when there is no memory. */
 struct history *history_new(void);
+/* Its signatures are by stand-ins: only the program that recorded it can verify them. */
+void history_set_stand_ins(struct history *history, bool stand_ins);
+bool history_has_stand_ins(const struct history *history);
 void history_free(struct history *history);
 
 /* The new host's index. Strings are copied. */

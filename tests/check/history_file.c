@@ -202,7 +202,8 @@ bool history_save(const struct history *history, const char *path, char *why, si
         return false;
     }
     struct writer writer = { file, history };
-    fprintf(file, "{\"samad_history\":%d}\n", HISTORY_FORMAT);
+    fprintf(file, "{\"samad_history\":%d%s}\n", HISTORY_FORMAT,
+            history->stand_ins ? ",\"stand_ins\":true" : "");
     for (size_t i = 0; i < history->host_count; i++)
         write_line(&writer, "host", HOST, COUNT_OF(HOST), &history->hosts[i]);
     for (size_t i = 0; i < history->event_count; i++)
@@ -362,6 +363,7 @@ static bool load_line(struct loader *loader, size_t number, const json_t *object
     const char *kind = json_string_value(json_object_get(object, "e"));
     if (number == 1) {
         loader->bad = "samad_history (another format)";
+        loader->history->stand_ins = json_is_true(json_object_get(object, "stand_ins"));
         return json_is_integer(format) && json_integer_value(format) == HISTORY_FORMAT;
     }
     loader->bad = "e";

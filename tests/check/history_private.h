@@ -12,6 +12,7 @@ struct history {
     size_t event_count, event_capacity;
     struct dump **dumps;
     size_t dump_count, dump_capacity;
+    bool stand_ins; /* see history_set_stand_ins() */
     size_t unknown_count; /* events of kinds that this version does not know */
 };
 

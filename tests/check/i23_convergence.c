@@ -28,11 +28,17 @@ static void judge_time(const struct index *index, struct check_report *report)
                        (double)healed / 1e9, (unsigned long long)behind, (double)took / 1e9);
 }
 
+/* When all agreed; for the last stores, all are stopped. */
+static bool was_up(const struct index *index, uint32_t host)
+{
+    return index_is_up(index, host, index->converged_at, index->converged_at, 0);
+}
+
 static bool is_judged(const struct index *index, const struct index_dump *dump)
 {
     return dump->last && dump->settled && !dump->host->malicious &&
            (index_harms(index, dump->dump->host, 0, dump->at) & HARM_REST) == 0 &&
-           index_is_up(index, dump->dump->host, dump->at, dump->at, 0);
+           was_up(index, dump->dump->host);
 }
 
 static bool is_for(const struct index_log *log, const struct history_host *author,
@@ -49,8 +55,7 @@ static size_t live_hosts_of(const struct index *index, const char *node)
     size_t count = 0;
     for (size_t i = 0; i < index->dump_count; i++)
         count += index->dumps[i].last && strcmp(index->dumps[i].host->node, node) == 0 &&
-                 index_is_up(index, index->dumps[i].dump->host, index->dumps[i].at,
-                             index->dumps[i].at, 0);
+                 was_up(index, index->dumps[i].dump->host);
     return count;
 }
 

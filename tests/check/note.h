@@ -26,6 +26,10 @@ enum check_signature {
     SIGNATURE_BAD,     /* two lines, a wrong length, or it does not verify */
 };
 
+/* The history's signatures were made by stand-ins that this program does not have: a line of the right
+ * name, key id and size counts as good. For the whole process. */
+void check_note_trust_form(bool trusted);
+
 /* The log's own signature under its node's key. */
 enum check_signature check_note_signed(const struct check_note *note, const struct check_hash *key);
 /* The hub's line under its receipt key. time_s may be NULL. */

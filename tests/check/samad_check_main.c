@@ -2,6 +2,7 @@
  * guarantee besides; the last line has the figures. 0: nothing violated; 1: something is; 2: the file
  * cannot be judged. */
 #include "tests/check/check.h"
+#include "tests/check/note.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ int main(int count, char **arguments)
         fprintf(stderr, "samad-check: %s\n", why);
         return 2;
     }
+    check_note_trust_form(history_has_stand_ins(history));
     struct check_report *report = check_history(history, only);
     if (!report || report->failed) {
         fprintf(stderr, "samad-check: no memory\n");

@@ -10,8 +10,8 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/world.h"
 
-/* After world_build(): every node is a host. */
-void recorder_begin(void);
+/* After world_build(): every node is a host. `stand_ins`: crypto_use_stand_ins() is on. */
+void recorder_begin(bool stand_ins);
 void recorder_end(void);
 /* A node that came later: a clone of `twin`, from its folder of `since_ns`. */
 void recorder_cloned(const struct sim_node *node, const struct sim_node *twin, int64_t since_ns);

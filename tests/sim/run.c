@@ -4,6 +4,7 @@
 #include "tests/sim/clients.h"
 #include "tests/sim/crypto.h"
 #include "tests/sim/net.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/sim_private.h"
 #include "tests/sim/storm.h"
 #include "tests/sim/story.h"
@@ -88,6 +89,7 @@ static void on_client_event(void *context, const struct client_event *event)
               event->status);
     sim_trace_bytes(node, "content", event->content);
     count_client(event);
+    recorder_client(event);
     if (event->phase != CLIENT_INVOKE)
         sim_after(&run.client_event, 0);
     sim_inside(inside);
@@ -121,11 +123,13 @@ static void begin_clients(const struct swarm *swarm)
 
 static void on_life(struct sim_node *node, enum node_end how, bool begins)
 {
-    (void)how;
-    if (begins)
+    if (begins) {
         run.node_ns[node->index] = sim_now_ns();
-    else
+        recorder_up(node);
+    } else {
         run.up_ns += sim_now_ns() - run.node_ns[node->index];
+        recorder_down(node, how);
+    }
 }
 
 static void start_all(void)
@@ -162,14 +166,16 @@ static void converge(void)
     clients_settle(run.clients);
     clients_arm();
     look(why);
+    uint64_t was_missing = watch_missing();
     int64_t bound_ns = CONVERGE_NS + CONVERGE_SLACK_NS +
-                       (int64_t)(watch_missing() * (uint64_t)SIM_S / CONVERGE_RATE);
+                       (int64_t)(was_missing * (uint64_t)SIM_S / CONVERGE_RATE);
     int64_t end_ns = sim_now_ns() + bound_ns;
     bool settled = false;
     while (sim_now_ns() < end_ns) {
         settled = clients_are_settled(run.clients);
         if (look(why) && settled) {
             sim_sometimes("converged");
+            recorder_converged(was_missing);
             sim_tell(NULL, "all nodes hold the same");
             return;
         }
@@ -187,6 +193,22 @@ static void stop_all(void)
     for (unsigned i = 0; i < world.node_count; i++)
         if (world.nodes[i].life != NODE_DOWN)
             run_violation("stopping", "%s did not stop within a minute", world.nodes[i].name);
+}
+
+static void on_judged(const char *guarantee, const char *text)
+{
+    run_violation(guarantee, "%s", text);
+}
+
+/* All nodes are down: what their stores hold, and what the checkers say of all of it. */
+static void judge(const char *path)
+{
+    char why[400];
+    for (unsigned i = 0; i < world.node_count; i++)
+        recorder_dump(&world.nodes[i], "final");
+    recorder_judge(on_judged);
+    if (path != NULL && !recorder_save(path, why, sizeof why))
+        run_violation("history", "%s", why);
 }
 
 /* ---- one seed -------------------------------------------------------------------------------- */
@@ -218,6 +240,7 @@ void run_seed(const struct run_options *options, struct run_result *result)
     make_folder(folder);
     world_on_life = on_life;
     world_build(&swarm, folder);
+    recorder_begin(!options->real_crypto && !swarm.real_crypto);
     result->schedule_size = storm_plan(&swarm, options->faults_kept);
     sim_tell(NULL, "seed %llu, profile %s: %u hubs, %u provinces, %u faults planned",
              (unsigned long long)options->seed, swarm.profile, swarm.hub_count,
@@ -227,14 +250,17 @@ void run_seed(const struct run_options *options, struct run_result *result)
     storm_begin();
     sim_run(swarm.storm_ns);
     storm_heal();
+    recorder_healed();
     sim_run(sim_now_ns() + 5 * SIM_S);
     converge();
     stop_all();
+    judge(options->history);
     result->submissions = clients_counters(run.clients)->submissions;
     result->trace_hash = sim_trace_hash();
     storm_end();
     watch_end();
     world_end();
+    recorder_end();
     clients_free(run.clients);
     result->virtual_s = (double)sim_now_ns() / (double)SIM_S;
     result->node_days = (double)run.up_ns / (double)SIM_DAY;

@@ -45,7 +45,7 @@ struct total {
 };
 
 enum { OPTION_PROFILE = 256, OPTION_TRACE, OPTION_REAL, OPTION_MINIMISE, OPTION_TWICE, OPTION_DAYS,
-       OPTION_COUNTERS, OPTION_FAULTS, OPTION_BUG };
+       OPTION_COUNTERS, OPTION_FAULTS, OPTION_HISTORY, OPTION_BUG };
 
 static const struct argp_option OPTIONS[] = {
     { "seed", 's', "S", 0, "the first seed (1)", 0 },
@@ -58,6 +58,7 @@ static const struct argp_option OPTIONS[] = {
     { "minimise", OPTION_MINIMISE, NULL, 0, "a violation: find the faults that it takes", 0 },
     { "twice", OPTION_TWICE, NULL, 0, "each seed twice: the traces must be equal (I29)", 0 },
     { "faults", OPTION_FAULTS, "LIST", 0, "of the schedule only these, by number: 3,17", 0 },
+    { "history", OPTION_HISTORY, "FILE", 0, "save the history, for samad-check (of the last seed)", 0 },
     { "counters", OPTION_COUNTERS, NULL, 0, "print what was injected and what was reached", 0 },
     { "bug", OPTION_BUG, "NAME", 0, "with this seeded bug (a build with SAMAD_BUGS); «help» lists them",
       0 },
@@ -131,6 +132,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPTION_TWICE:
         arguments->twice = true;
+        return 0;
+    case OPTION_HISTORY:
+        arguments->run.history = value;
         return 0;
     case OPTION_COUNTERS:
         arguments->counters = true;

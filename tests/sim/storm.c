@@ -3,6 +3,7 @@
 #include "proto/base/require.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/world.h"
 
 #include <errno.h>
@@ -29,6 +30,35 @@ static struct {
     unsigned count;
     const struct swarm *swarm;
 } storm;
+
+/* As the history classes them (tests/check/history.h). NULL: it is told as what happens to a node. */
+static const char *const TOLD[FAULT_COUNT] = {
+    [FAULT_CUT] = "net.cut",
+    [FAULT_CUT_ONE_WAY] = "net.cut_one_way",
+    [FAULT_FLAP] = "net.flap",
+    [FAULT_ISLAND] = "net.island",
+    [FAULT_CLOG] = "net.clog",
+    [FAULT_RESET] = "net.reset",
+    [FAULT_BREAK_SILENT] = "net.silent_break",
+    [FAULT_SLOW] = "net.slow",
+    [FAULT_LOSS] = "net.loss",
+    [FAULT_CORRUPT] = "wire.damage",
+    [FAULT_STRANGER] = "wire.stranger",
+    [FAULT_WRITE_ERROR] = "disk.error",
+    [FAULT_READ_ERROR] = "disk.read_error",
+    [FAULT_SHORT_WRITE] = "disk.short",
+    [FAULT_DISK_FULL] = "disk.full",
+    [FAULT_SLOW_DISK] = "disk.slow",
+    [FAULT_BIT_FLIP] = "rest.flip",
+    [FAULT_CLOCK_JUMP] = "clock.jump",
+    [FAULT_CLOCK_STUCK] = "clock.stuck",
+};
+
+static void record(const struct fault *fault, bool begins)
+{
+    if (TOLD[fault->kind] != NULL)
+        recorder_fault(fault->a, TOLD[fault->kind], fault->b, begins);
+}
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
@@ -318,6 +348,7 @@ static void relieve(struct fault *fault)
     if (!fault->lasts)
         return;
     fault->lasts = false;
+    record(fault, false);
     sim_cancel(&fault->begin);
     sim_cancel(&fault->end);
     switch (fault->kind) {
@@ -375,6 +406,7 @@ static void on_begin(struct sim_event *event)
     if (!inflict(fault))
         return;
     sim_fault(fault->a, fault_name(fault->kind));
+    record(fault, true);
     sim_tell(fault->a, "FAULT %u: %s%s%s", fault->number, fault_name(fault->kind),
              fault->b ? ", with " : "", fault->b ? fault->b->name : "");
     fault->lasts = true;

@@ -8,6 +8,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/http.h"
 #include "tests/sim/net.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/sim_private.h"
 #include "tests/sim/swarm.h"
 
@@ -66,6 +67,7 @@ static void on_disk_begin(void *context, const struct disk_call *call)
         return;
     node->disk_calls++;
     sim_trace(node, call->name, call->action, call->offset ^ call->size << 32);
+    recorder_disk(node, call, true);
     if (node->crash_at_call != 0 && node->disk_calls >= node->crash_at_call) {
         node->crash_at_call = 0;
         sim_exit(137);
@@ -73,6 +75,13 @@ static void on_disk_begin(void *context, const struct disk_call *call)
     if (call->action == DISK_SYNC || call->action == DISK_WRITE_SYNCED)
         fiber_sleep(50 * SIM_US + dice_exponential(random_stream(STREAM_DISK),
                                                    world.swarm->sync_ns));
+}
+
+static void on_disk_end(void *context, const struct disk_call *call)
+{
+    struct sim_node *node = context;
+    if (sim_current() == node)
+        recorder_disk(node, call, false);
 }
 
 static void node_make_folders(struct sim_node *node, const char *folder)
@@ -89,6 +98,7 @@ static void node_make_disk(struct sim_node *node)
     struct disk_options options = { .path = node->data,
                                     .seed = dice_u64(random_stream(STREAM_DISK)),
                                     .on_begin = on_disk_begin,
+                                    .on_end = on_disk_end,
                                     .context = node };
     require(disk_new(&node->disk, &options) == OK);
 }
@@ -396,6 +406,7 @@ void node_pause(struct sim_node *node, bool paused)
     sim_tell(node, paused ? "stands still" : "goes on");
     node->life = paused ? NODE_PAUSED : NODE_UP;
     fibers_pause(node, paused);
+    recorder_paused(node, paused);
 }
 
 void world_end(void)
