@@ -235,7 +235,7 @@ static bool write_iov(struct disk_file *file, const struct iovec *iov, int count
 static size_t write_size(struct disk *disk, struct disk_file *file, size_t size, uint64_t offset,
                          int *error)
 {
-    uint64_t now = disk_file_size(file);
+    uint64_t now = file->size;
     uint64_t growth = offset + size > now ? offset + size - now : 0;
     uint64_t room = disk_room(disk, growth);
     if (*error == 0 && room < growth) {
@@ -355,7 +355,7 @@ static int resize_on_disk(struct descriptor *descriptor, uint64_t size, bool all
     struct disk_call call = call_of(descriptor, DISK_RESIZE, 0, size);
     disk_begin(&call);
     int error = disk_fault(disk, &call);
-    uint64_t now = disk_file_size(file);
+    uint64_t now = file->size;
     if (error == 0 && allocates && size > now && disk_room(disk, size - now) < size - now)
         error = ENOSPC;
     if (error == 0 && (size > now || !allocates) && !disk_file_resize(file, size))
@@ -399,26 +399,29 @@ int posix_fallocate64(int file, off_t offset, off_t size)
     return fallocate_any(file, offset, size);
 }
 
-static void limit_room(const struct disk *disk, struct statvfs *out)
+/* Never what the machine underneath has free: that would be another world each time. */
+static void disk_statvfs(const struct disk *disk, struct statvfs *out)
 {
-    unsigned long unit = out->f_frsize ? out->f_frsize : DISK_PAGE_SIZE;
-    if (disk->capacity == 0)
-        return;
-    out->f_blocks = disk->capacity / unit;
-    out->f_bfree = out->f_bavail = disk_room(disk, UINT64_MAX) / unit;
+    uint64_t size = disk->capacity ? disk->capacity : DISK_SIZE_UNLIMITED;
+    uint64_t room = size > disk->used ? size - disk->used : 0;
+    *out = (struct statvfs){ .f_bsize = DISK_PAGE_SIZE,
+                             .f_frsize = DISK_PAGE_SIZE,
+                             .f_blocks = size / DISK_PAGE_SIZE,
+                             .f_bfree = room / DISK_PAGE_SIZE,
+                             .f_bavail = room / DISK_PAGE_SIZE,
+                             .f_namemax = 255 };
 }
 
 int fstatvfs(int file, struct statvfs *out)
 {
-    struct descriptor *descriptor = descriptor_of(file);
+    const struct descriptor *descriptor = descriptor_of(file);
     char link[64];
-    /* Its own implementation would ask for more than there is a system call for. */
+    if (descriptor) {
+        disk_statvfs(descriptor->disk, out);
+        return 0;
+    }
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    if (statvfs(link, out) != 0)
-        return -1;
-    if (descriptor)
-        limit_room(descriptor->disk, out);
-    return 0;
+    return statvfs(link, out);
 }
 
 /* ---- syncs ----------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #define DISK_PATH_SIZE   1024
 #define DISK_PAGE_SIZE   4096
 #define DISK_SECTOR_SIZE 512
+#define DISK_SIZE_UNLIMITED ((uint64_t)1 << 40)
 
 /* One un-synced change of a file: `before` is what the range held, zeros beyond the file's end.
  * A resize that grows has size 0; one that shrinks has the lost end as its range. */
@@ -35,7 +36,8 @@ struct disk_file {
     ino_t inode;
     int handle; /* of our own: keeps the inode and works when the program has closed it */
     unsigned open_count;
-    char *name; /* below the folder of the disk */
+    uint64_t size; /* all that changes it comes through here */
+    char *name;    /* below the folder of the disk */
     struct disk_write *writes;
     size_t write_count, write_capacity;
 };
@@ -89,7 +91,6 @@ void *disk_grow(void *items, size_t count, size_t *capacity, size_t item_size);
 struct disk_file *disk_file_find(struct disk *disk, const struct stat *status);
 struct disk_file *disk_file_track(struct disk *disk, int file, const char *path);
 void disk_file_release(struct disk_file *file);
-uint64_t disk_file_size(const struct disk_file *file);
 /* Writes to the cache and keeps what was there; all or nothing unless the system fails. */
 bool disk_file_write(struct disk_file *file, const void *data, size_t size, uint64_t offset);
 bool disk_file_resize(struct disk_file *file, uint64_t size);

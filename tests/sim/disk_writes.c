@@ -39,6 +39,7 @@ struct disk_file *disk_file_track(struct disk *disk, int open_file, const char *
                                     .disk = disk,
                                     .device = status.st_dev,
                                     .inode = status.st_ino,
+                                    .size = (uint64_t)status.st_size,
                                     .handle = sys_open(path, O_RDWR | O_CLOEXEC, 0),
                                     .name = strdup(path + disk->path_size + 1) };
         require(file->handle >= 0 && file->name);
@@ -62,13 +63,6 @@ void disk_file_release(struct disk_file *file)
     free(file->writes);
     free(file->name);
     free(file);
-}
-
-uint64_t disk_file_size(const struct disk_file *file)
-{
-    struct stat status;
-    require(fstat(file->handle, &status) == 0);
-    return (uint64_t)status.st_size;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
@@ -106,7 +100,7 @@ static struct disk_write *write_add(struct disk_file *file, uint64_t offset, siz
                                   .offset = offset,
                                   .size = size,
                                   .before = size ? malloc(size) : NULL,
-                                  .file_size_before = disk_file_size(file) };
+                                  .file_size_before = file->size };
     require(size == 0 || write->before);
     if (size > 0)
         read_at(file->handle, write->before, size, offset);
@@ -116,6 +110,7 @@ static struct disk_write *write_add(struct disk_file *file, uint64_t offset, siz
 static void account(struct disk_file *file, uint64_t size_before, uint64_t size_after)
 {
     file->disk->used += size_after - size_before; /* may wrap, as it may shrink */
+    file->size = size_after;
 }
 
 bool disk_file_write(struct disk_file *file, const void *data, size_t size, uint64_t offset)
@@ -124,7 +119,7 @@ bool disk_file_write(struct disk_file *file, const void *data, size_t size, uint
         return true;
     struct disk_write *write = write_add(file, offset, size);
     bool written = write_at(file->handle, data, size, offset);
-    write->file_size_after = disk_file_size(file);
+    write->file_size_after = offset + size > file->size ? offset + size : file->size;
     account(file, write->file_size_before, write->file_size_after);
     file->disk->counters.bytes_written += size;
     return written;
@@ -132,7 +127,7 @@ bool disk_file_write(struct disk_file *file, const void *data, size_t size, uint
 
 bool disk_file_resize(struct disk_file *file, uint64_t size)
 {
-    uint64_t now = disk_file_size(file);
+    uint64_t now = file->size;
     if (size == now)
         return true;
     struct disk_write *write = write_add(file, size, size < now ? (size_t)(now - size) : 0);
