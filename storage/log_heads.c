@@ -14,7 +14,7 @@ static enum err parents_decode(struct bytes facts, struct log_head *parents, siz
         return OK;
     if (incarnation.parent_count > max)
         return ERR_TOO_LARGE;
-    struct log_head *all = calloc(INCARNATION_PARENT_MAX, sizeof *all);
+    struct log_head *all = calloc(incarnation.parent_count, sizeof *all);
     if (!all)
         return ERR_NOMEM;
     incarnation.parents = all;

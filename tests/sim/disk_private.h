@@ -36,6 +36,7 @@ struct disk_file {
     ino_t inode;
     int handle; /* of our own: keeps the inode and works when the program has closed it */
     unsigned open_count;
+    struct stat status; /* when it was first opened */
     uint64_t size; /* all that changes it comes through here */
     char *name;    /* below the folder of the disk */
     struct disk_write *writes;
@@ -130,6 +131,10 @@ static inline int sys_open(const char *path, int flags, mode_t mode)
 static inline int sys_close(int file)
 {
     return (int)syscall(SYS_close, file);
+}
+static inline int sys_fstat(int file, struct stat *out)
+{
+    return (int)syscall(SYS_fstat, file, out);
 }
 static inline ssize_t sys_pread(int file, void *data, size_t size, uint64_t offset)
 {

@@ -30,7 +30,7 @@ struct disk_file *disk_file_find(struct disk *disk, const struct stat *status)
 struct disk_file *disk_file_track(struct disk *disk, int open_file, const char *path)
 {
     struct stat status;
-    require(fstat(open_file, &status) == 0);
+    require(sys_fstat(open_file, &status) == 0);
     struct disk_file *file = disk_file_find(disk, &status);
     if (!file) {
         file = calloc(1, sizeof *file);
@@ -39,6 +39,7 @@ struct disk_file *disk_file_track(struct disk *disk, int open_file, const char *
                                     .disk = disk,
                                     .device = status.st_dev,
                                     .inode = status.st_ino,
+                                    .status = status,
                                     .size = (uint64_t)status.st_size,
                                     .handle = sys_open(path, O_RDWR | O_CLOEXEC, 0),
                                     .name = strdup(path + disk->path_size + 1) };
