@@ -13,6 +13,7 @@
     ROW(facts)         \
     ROW(frame)         \
     ROW(handshake)     \
+    ROW(journal)       \
     ROW(message)       \
     ROW(note)          \
     ROW(origin)        \
