@@ -1,8 +1,10 @@
 /* I22: a registration at a node that is up, with a healthy disk, is taken, whatever the network, the
- * hubs and the clocks do: within ten seconds at worst, and within 50 ms for 99 of 100.
+ * hubs and the clocks do: within ten seconds at worst, and 99 of 100 within 50 ms and the time of a
+ * dozen syncs as this history's disks do them.
  *
  * A node counts as up 15 seconds after its start (it first asks its hubs). Excused are calls during
- * whose time the host stopped, was paused, starved (run.…), or had a fault of its disk. */
+ * whose time the host stopped, was paused, starved (run.…), or had a fault of its disk; and for a
+ * minute after such a fault, in which the node finds out that there is room again. */
 #include "tests/check/check.h"
 #include "tests/check/index.h"
 
@@ -11,8 +13,10 @@
 
 static const uint64_t STARTING_NS = UINT64_C(15) * 1000000000;
 static const uint64_t LIMIT_NS = UINT64_C(10) * 1000000000;
+static const uint64_t RECOVERING_NS = UINT64_C(60) * 1000000000;
+static const uint64_t STOPPING_NS = UINT64_C(1000000000); /* client and driver may see it in either order */
 static const uint64_t P99_NS = UINT64_C(50) * 1000000;
-enum { CALLS_FOR_PERCENTILE = 200 };
+enum { CALLS_FOR_PERCENTILE = 200, SYNCS_ALLOWED = 12 };
 
 static int number_order(const void *a, const void *b)
 {
@@ -26,10 +30,30 @@ static bool counts(const struct index *index, const struct index_call *call)
     size_t end = call->ended_at != INDEX_NEVER ? call->ended_at : call->invoked_at;
     return strcmp(call->call->operation, "register") == 0 && *call->call->client && host &&
            !host->malicious && !host->hub && call->ended_at != INDEX_NEVER &&
-           index_is_up(index, call->host, call->invoked_at, end, STARTING_NS) &&
-           !index_fault_active(index, "disk.", call->host, call->invoked_at, end) &&
-           !index_fault_active(index, "rest.", call->host, 0, end) &&
-           !index_fault_active(index, "run.", call->host, call->invoked_at, end);
+           index_is_up(index, call->host, call->invoked_at, end, STARTING_NS, STOPPING_NS) &&
+           !index_fault_active(index, "disk.", call->host, call->invoked_at, end,
+                               RECOVERING_NS) &&
+           !index_fault_active(index, "rest.", call->host, 0, end, 0) &&
+           !index_fault_active(index, "run.", call->host, call->invoked_at, end, 0);
+}
+
+/* How long a sync of the log takes, on the average of all hosts. */
+static uint64_t sync_ns(const struct index *index)
+{
+    uint64_t begun[64] = { 0 }, sum = 0, count = 0;
+    for (size_t at = 0; at < history_count(index->history); at++) {
+        const struct history_event *event = index_event(index, at);
+        bool begins = event->kind == HISTORY_SYNC_BEGIN;
+        if ((!begins && event->kind != HISTORY_SYNC_END) || event->host >= 64 ||
+            strcmp(event->sync.device, "log") != 0)
+            continue;
+        if (!begins && begun[event->host]) {
+            sum += event->time_ns - begun[event->host];
+            count++;
+        }
+        begun[event->host] = begins ? event->time_ns : 0;
+    }
+    return count ? sum / count : 0;
 }
 
 /* 4xx is the client's own fault, and an answer. */
@@ -63,10 +87,12 @@ void check_i22(const struct index *index, struct check_report *report)
             times[count++] = time;
     }
     if (count >= CALLS_FOR_PERCENTILE) {
+        uint64_t sync = sync_ns(index);
         qsort(times, count, sizeof *times, number_order);
-        if (times[count * 99 / 100] > P99_NS)
-            check_violated(report, "1 of 100 registrations took %.1f ms and more",
-                           (double)times[count * 99 / 100] / 1e6);
+        if (times[count * 99 / 100] > P99_NS + SYNCS_ALLOWED * sync)
+            check_violated(report,
+                           "1 of 100 registrations took %.1f ms and more; a sync takes %.1f ms",
+                           (double)times[count * 99 / 100] / 1e6, (double)sync / 1e6);
     }
     free(times);
 }

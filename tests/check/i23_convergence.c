@@ -31,7 +31,7 @@ static void judge_time(const struct index *index, struct check_report *report)
 /* When all agreed; for the last stores, all are stopped. */
 static bool was_up(const struct index *index, uint32_t host)
 {
-    return index_is_up(index, host, index->converged_at, index->converged_at, 0);
+    return index_is_up(index, host, index->converged_at, index->converged_at, 0, 0);
 }
 
 static bool is_judged(const struct index *index, const struct index_dump *dump)

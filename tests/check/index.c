@@ -525,11 +525,13 @@ bool index_node_was_rolled_back(const struct index *index, const char *node)
 }
 
 bool index_fault_active(const struct index *index, const char *prefix, uint32_t host, size_t from,
-                        size_t to)
+                        size_t to, uint64_t recovering_ns)
 {
     for (size_t i = 0; i < index->fault_count && index->faults[i].at <= to; i++) {
         const struct index_fault *fault = &index->faults[i];
-        if (fault->end >= from && (fault->host == host || fault->host == HISTORY_NO_HOST) &&
+        bool lasts = fault->end >= from ||
+                     index_time(index, fault->end) + recovering_ns > index_time(index, from);
+        if (lasts && (fault->host == host || fault->host == HISTORY_NO_HOST) &&
             begins(fault->name, prefix))
             return true;
     }
@@ -537,11 +539,14 @@ bool index_fault_active(const struct index *index, const char *prefix, uint32_t 
 }
 
 bool index_is_up(const struct index *index, uint32_t host, size_t at, size_t until,
-                 uint64_t settled_ns)
+                 uint64_t settled_ns, uint64_t after_ns)
 {
     size_t up = INDEX_NEVER;
-    for (size_t i = 0; i < index->incident_count && index->incidents[i] <= until; i++) {
+    uint64_t until_ns = index_time(index, until) + after_ns;
+    for (size_t i = 0; i < index->incident_count; i++) {
         const struct history_event *event = index_event(index, index->incidents[i]);
+        if (index->incidents[i] > until && (after_ns == 0 || event->time_ns > until_ns))
+            break;
         if (event->host != host)
             continue;
         if ((event->kind == HISTORY_UP || event->kind == HISTORY_RESUME) &&

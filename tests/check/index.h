@@ -146,12 +146,13 @@ enum index_harm {
 unsigned index_harms(const struct index *index, uint32_t host, size_t from, size_t to);
 /* The node was ever put back, cloned, or lost a disk: it has, or had, several histories. */
 bool index_node_was_rolled_back(const struct index *index, const char *node);
-/* A fault whose name begins so is active on the host at any time in [from, to]. */
+/* A fault whose name begins so is active on the host at any time in [from, to], or was over for no
+ * longer than `recovering_ns` at `from`. */
 bool index_fault_active(const struct index *index, const char *prefix, uint32_t host, size_t from,
-                        size_t to);
-/* UP happened before `at`, and nothing that ends it up to `until`. */
+                        size_t to, uint64_t recovering_ns);
+/* It was up `settled_ns` before `at`, and nothing ended that up to `until` or `after_ns` later. */
 bool index_is_up(const struct index *index, uint32_t host, size_t at, size_t until,
-                 uint64_t settled_ns);
+                 uint64_t settled_ns, uint64_t after_ns);
 
 /* The key of a node's logs, of a hub's receipts; NULL: not known. */
 const struct check_hash *index_log_key(const struct index *index, const char *node);

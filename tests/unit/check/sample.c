@@ -340,6 +340,7 @@ struct history *sample_good(void)
     look_up(&world, 3);
     store(&world, ARDABIL, "first");
     store(&world, HUB, "first");
+    world.time_ns += 5 * SECOND;
     life(&world, HISTORY_CRASH, ARDABIL);
     life(&world, HISTORY_UP, ARDABIL);
     open_log(&world, &world.logs[1], SAMPLE_LOG_2);
