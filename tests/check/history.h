@@ -68,7 +68,8 @@ struct check_hash {
     X(STATE, "state", mark)       /* digest of a host's whole state; name: "before" or "after",    \
                                      number: of the replay it belongs to (I18) */                  \
     X(TRACE, "trace", mark)       /* digest of a run's trace; name: what identifies the run (I29) */ \
-    X(TOTAL, "total", mark)       /* a count of the driver: name, number */                        \
+    X(TOTAL, "total", mark)       /* a number of the driver, by name. Known here: "lateness_ns", how \
+                                     much later than asked a time-out of an idle thread may come */                       \
     X(DUMP, "dump", dump)         /* an independent reading of a host's store */
 
 enum history_kind {

@@ -64,7 +64,7 @@ static void judge_error(const struct index *index, struct check_report *report, 
     check_looked(report);
     judge_syncs(index, report, at, end);
     judge_calls(index, report, at, end);
-    if (until - index_time(index, at) > END_WITHIN_NS &&
+    if (until - index_time(index, at) > END_WITHIN_NS + index->lateness_ns &&
         !index_fault_active(index, "run.", host, at, end < count ? end : count - 1, 0))
         check_violated(report, "%s still runs a minute after an error of %s",
                        index_host(index, host)->name, index_event(index, at)->sync.device);

@@ -32,7 +32,7 @@ static bool counts(const struct index *index, const struct index_call *call)
            !host->malicious && !host->hub && call->ended_at != INDEX_NEVER &&
            index_is_up(index, call->host, call->invoked_at, end, STARTING_NS, STOPPING_NS) &&
            !index_fault_active(index, "disk.", call->host, call->invoked_at, end,
-                               RECOVERING_NS) &&
+                               RECOVERING_NS + index->lateness_ns) &&
            !index_fault_active(index, "rest.", call->host, 0, end, 0) &&
            !index_fault_active(index, "run.", call->host, call->invoked_at, end, 0);
 }

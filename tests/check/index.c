@@ -313,6 +313,9 @@ static void marks_read(struct index *index)
             else
                 index->failed = true;
         }
+        const struct history_mark *mark = &history_at(index->history, at)->mark;
+        if (kind == HISTORY_TOTAL && strcmp(mark->name, "lateness_ns") == 0)
+            index->lateness_ns = mark->number;
         if (kind == HISTORY_HEAL)
             index->healed_at = at;
         else if (kind == HISTORY_CONVERGED)

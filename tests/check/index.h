@@ -95,6 +95,7 @@ struct index {
     struct index_fault *faults;
     size_t fault_count, fault_capacity;
     size_t healed_at, converged_at; /* INDEX_NEVER */
+    uint64_t lateness_ns;           /* of time-outs, as the driver says */
     bool failed;
 };
 

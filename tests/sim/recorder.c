@@ -67,6 +67,9 @@ void recorder_begin(bool stand_ins)
         recorder.hosts[i] = HISTORY_NO_HOST;
     for (unsigned i = 0; i < world.node_count; i++)
         host_of(&world.nodes[i]);
+    tell(NULL, (struct history_event){
+                   .kind = HISTORY_TOTAL,
+                   .mark = { .name = "lateness_ns", .number = (uint64_t)world.swarm->idle_ns } });
 }
 
 void recorder_end(void)
