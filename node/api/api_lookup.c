@@ -69,6 +69,7 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
                     struct bytes factor)
 {
     char code[TRACKING_CODE_DIGITS + 1];
+    struct guess guess;
     struct views_reader reader;
     struct request_entry entry;
     const char *area = api->options.province ? api->options.province->area_code : "";
@@ -76,17 +77,15 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
         answer_code_fault(exchange);
         return;
     }
-    int64_t now_ms = monotonic_ms();
-    struct bytes token = bytes_of_string(http_token(exchange)->id);
-    unsigned wait_s = guesses_wait(api->guesses, bytes_of_string(code), now_ms);
-    unsigned token_wait_s = guesses_token_wait(api->guesses, token, now_ms);
-    wait_s = wait_s > token_wait_s ? wait_s : token_wait_s;
+    unsigned wait_s = guess_begin(api->guesses, &guess, bytes_of_string(code),
+                                  bytes_of_string(http_token(exchange)->id), monotonic_ms());
     if (wait_s > 0) {
         answer_wait(exchange, wait_s);
         return;
     }
     enum err err = begin(api, &reader);
     if (err != OK) {
+        guess_withdraw(api->guesses, &guess);
         api_answer_err(exchange, err);
         return;
     }
@@ -95,17 +94,18 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
     uint64_t group = reader.group;
     views_reader_end(&reader);
     atomic_fetch_add(&api->lookups, 1);
+    if (err == OK)
+        guess_succeeded(api->guesses, &guess);
+    else if (err != ERR_NOT_FOUND)
+        guess_withdraw(api->guesses, &guess);
     if (err == ERR_INVALID) {
         answer_factor_fault(exchange);
     } else if (err == ERR_NOT_FOUND) {
         atomic_fetch_add(&api->lookups_refused, 1);
-        guesses_failed(api->guesses, bytes_of_string(code), now_ms);
-        guesses_token_failed(api->guesses, token, now_ms);
         api_refuse_when_durable(api, exchange, group, answer_unknown);
     } else if (err != OK) {
         api_answer_err(exchange, err);
     } else {
-        guesses_succeeded(api->guesses, bytes_of_string(code));
         api_answer_when_durable(api, exchange, group, 200,
                                 request_json(&entry, request_state_of(api, &entry)));
     }

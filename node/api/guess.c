@@ -7,14 +7,13 @@
 
 /* Slots are found by a keyed hash; two subjects in one slot share their waiting, which is rare and
  * harmless. FREE_TRIES wrong ones cost nothing, then the wait doubles from 1 s to an hour. */
-enum { SLOT_COUNT = 1 << 16, FREE_TRIES = 5, WAIT_MAX_S = 3600, FORGET_MS = 24 * 3600 * 1000 };
+enum { SLOT_COUNT = 1 << 16, FREE_TRIES = 5, WAIT_MAX_S = 3600, FORGET_MS = 24 * 3600 * 1000,
+       FAILURES_MAX = 1000, TOKEN_SLOT_COUNT = 1 << 12 };
 
 struct slot {
     int64_t last_ms;
     unsigned failures;
 };
-
-enum { TOKEN_SLOT_COUNT = 1 << 12 };
 
 struct guesses {
     uint8_t key[16];
@@ -49,40 +48,19 @@ static struct slot *slot_of(struct guesses *guesses, struct bytes subject)
     return &guesses->slots[get_u16(hash)];
 }
 
-unsigned guesses_wait(struct guesses *guesses, struct bytes subject, int64_t now_ms)
+static unsigned seconds_of(int64_t ms)
 {
-    unsigned wait_s = 0;
-    pthread_mutex_lock(&guesses->lock);
-    struct slot *slot = slot_of(guesses, subject);
-    if (slot->failures > 0 && now_ms - slot->last_ms > FORGET_MS)
-        slot->failures = 0;
-    if (slot->failures >= FREE_TRIES) {
-        unsigned doublings = slot->failures - FREE_TRIES;
-        int64_t limit_s = doublings > 11 ? WAIT_MAX_S : (int64_t)1 << doublings;
-        int64_t left_ms = slot->last_ms + limit_s * 1000 - now_ms;
-        wait_s = left_ms > 0 ? (unsigned)(left_ms + 999) / 1000 : 0;
-    }
-    pthread_mutex_unlock(&guesses->lock);
-    return wait_s;
+    return ms > 0 ? (unsigned)((ms + 999) / 1000) : 0;
 }
 
-void guesses_failed(struct guesses *guesses, struct bytes subject, int64_t now_ms)
+static unsigned code_wait(const struct slot *slot, int64_t now_ms)
 {
-    pthread_mutex_lock(&guesses->lock);
-    struct slot *slot = slot_of(guesses, subject);
-    slot->failures += slot->failures < 1000;
-    slot->last_ms = now_ms;
-    pthread_mutex_unlock(&guesses->lock);
+    if (slot->failures < FREE_TRIES)
+        return 0;
+    unsigned doublings = slot->failures - FREE_TRIES;
+    int64_t limit_s = doublings > 11 ? WAIT_MAX_S : (int64_t)1 << doublings;
+    return seconds_of(slot->last_ms + limit_s * 1000 - now_ms);
 }
-
-void guesses_succeeded(struct guesses *guesses, struct bytes subject)
-{
-    pthread_mutex_lock(&guesses->lock);
-    slot_of(guesses, subject)->failures = 0;
-    pthread_mutex_unlock(&guesses->lock);
-}
-
-/* ---- per token -------------------------------------------------------------------------------- */
 
 static int64_t *token_paid(struct guesses *guesses, struct bytes token)
 {
@@ -91,21 +69,46 @@ static int64_t *token_paid(struct guesses *guesses, struct bytes token)
     return &guesses->token_paid_ms[get_u16(hash) % TOKEN_SLOT_COUNT];
 }
 
-unsigned guesses_token_wait(struct guesses *guesses, struct bytes token, int64_t now_ms)
+static unsigned token_wait(int64_t paid_ms, int64_t now_ms)
 {
-    pthread_mutex_lock(&guesses->lock);
-    int64_t reach_ms = *token_paid(guesses, token) - now_ms;
-    pthread_mutex_unlock(&guesses->lock);
-    int64_t over_ms = reach_ms - (GUESS_TOKEN_BURST - 1) * GUESS_TOKEN_INTERVAL_MS;
-    return over_ms > 0 ? (unsigned)((over_ms + 999) / 1000) : 0;
+    return seconds_of(paid_ms - now_ms - (GUESS_TOKEN_BURST - 1) * GUESS_TOKEN_INTERVAL_MS);
 }
 
-void guesses_token_failed(struct guesses *guesses, struct bytes token, int64_t now_ms)
+unsigned guess_begin(struct guesses *guesses, struct guess *guess, struct bytes code,
+                     struct bytes token, int64_t now_ms)
 {
     pthread_mutex_lock(&guesses->lock);
+    struct slot *slot = slot_of(guesses, code);
     int64_t *paid_ms = token_paid(guesses, token);
-    if (*paid_ms < now_ms)
-        *paid_ms = now_ms;
-    *paid_ms += GUESS_TOKEN_INTERVAL_MS;
+    if (slot->failures > 0 && now_ms - slot->last_ms > FORGET_MS)
+        slot->failures = 0;
+    unsigned code_s = code_wait(slot, now_ms), token_s = token_wait(*paid_ms, now_ms);
+    unsigned wait_s = code_s > token_s ? code_s : token_s;
+    if (wait_s == 0) {
+        *guess = (struct guess){ code, token, now_ms, slot->last_ms };
+        slot->failures += slot->failures < FAILURES_MAX;
+        slot->last_ms = now_ms;
+        *paid_ms = (*paid_ms > now_ms ? *paid_ms : now_ms) + GUESS_TOKEN_INTERVAL_MS;
+    }
+    pthread_mutex_unlock(&guesses->lock);
+    return wait_s;
+}
+
+void guess_succeeded(struct guesses *guesses, const struct guess *guess)
+{
+    pthread_mutex_lock(&guesses->lock);
+    slot_of(guesses, guess->code)->failures = 0;
+    *token_paid(guesses, guess->token) -= GUESS_TOKEN_INTERVAL_MS;
+    pthread_mutex_unlock(&guesses->lock);
+}
+
+void guess_withdraw(struct guesses *guesses, const struct guess *guess)
+{
+    pthread_mutex_lock(&guesses->lock);
+    struct slot *slot = slot_of(guesses, guess->code);
+    slot->failures -= slot->failures > 0;
+    if (slot->last_ms == guess->began_ms)
+        slot->last_ms = guess->last_ms;
+    *token_paid(guesses, guess->token) -= GUESS_TOKEN_INTERVAL_MS;
     pthread_mutex_unlock(&guesses->lock);
 }
