@@ -340,6 +340,12 @@ static void replication_status_of(void *context, struct replication_status *stat
     add_tokens_alarm(site, status);
 }
 
+static uint64_t national_size_of(void *context, const struct log_id *log)
+{
+    struct site *site = context;
+    return replicator_national_size(site->replicator, log);
+}
+
 static enum err open_api(struct site *site, struct buffer *problem)
 {
     const struct config *config = site->config;
@@ -355,6 +361,7 @@ static enum err open_api(struct site *site, struct buffer *problem)
                                    .lookup_key = site->keyring.lookup,
                                    .log_key = &site->keyring.log.public,
                                    .replication_status = replication_status_of,
+                                   .national_size = national_size_of,
                                    .context = site };
     enum err err = api_start(&site->api, &options, problem);
     if (err != OK)

@@ -1,7 +1,7 @@
 /* The JSON API of a node under /v1 (node/api/openapi.yaml describes it for clients).
  *
  * One file a resource: api_register.c, api_lookup.c, api_list.c, api_erase.c, api_receipt.c,
- * api_status.c, api_metrics.c. Handlers run on the HTTP thread; what they learn from the store is
+ * api_status.c, api_metrics.c. Handlers run on the HTTP threads, several at a time; what they learn from the store is
  * answered only when it is durable (design D4). */
 #ifndef NODE_API_API_H
 #define NODE_API_API_H
@@ -22,6 +22,8 @@ struct api_options {
     const struct sign_public *log_key;
     /* Fills a copy of what replication knows. Any thread. */
     void (*replication_status)(void *context, struct replication_status *status);
+    /* Of one own log: records that are national. Any thread. */
+    uint64_t (*national_size)(void *context, const struct log_id *log);
     void *context;
 };
 

@@ -21,18 +21,9 @@ static struct log_id log_of(const struct api *api, const struct request_entry *e
 
 const char *request_state_of(struct api *api, const struct request_entry *entry)
 {
-    const char *state = "recorded";
     struct log_id log = log_of(api, entry);
-    struct replication_status *status = calloc(1, sizeof *status);
-    if (!status)
-        return state;
-    api->options.replication_status(api->options.context, status);
-    for (size_t i = 0; i < status->log_count; i++)
-        if (log_id_equal(&status->logs[i].id, &log) &&
-            entry->record.position < status->logs[i].national_size)
-            state = "national";
-    free(status);
-    return state;
+    uint64_t national_size = api->options.national_size(api->options.context, &log);
+    return entry->record.position < national_size ? "national" : "recorded";
 }
 
 json_t *request_json(const struct request_entry *entry, const char *state)

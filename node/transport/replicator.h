@@ -42,6 +42,9 @@ const char *replicator_address(const struct replicator *replicator);
 void replicator_advanced(struct replicator *replicator, const struct checkpoint *checkpoint);
 /* A copy of what was known at most a tenth of a second ago. Any thread; cheap. */
 void replicator_status(struct replicator *replicator, struct replication_status *status);
+/* How many records of this own log are covered by as many receipts as the config asks for, as was
+ * known at most a tenth of a second ago. Any thread; for each look-up. */
+uint64_t replicator_national_size(struct replicator *replicator, const struct log_id *log);
 /* On the loop thread: every link is told and ended, what is under way is awaited; then `done` is
  * called and nothing is left on the loop. The engine must still run until then. */
 void replicator_close(struct replicator *replicator, void (*done)(void *context), void *context);

@@ -279,3 +279,15 @@ void replicator_status(struct replicator *replicator, struct replication_status 
     pthread_mutex_unlock(&replicator->lock);
     newest_live(replicator, status);
 }
+
+uint64_t replicator_national_size(struct replicator *replicator, const struct log_id *log)
+{
+    uint64_t size = 0;
+    pthread_mutex_lock(&replicator->lock);
+    const struct replication_status *known = &replicator->status;
+    for (size_t i = 0; i < known->log_count; i++)
+        if (log_id_equal(&known->logs[i].id, log))
+            size = known->logs[i].national_size;
+    pthread_mutex_unlock(&replicator->lock);
+    return size;
+}
