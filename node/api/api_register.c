@@ -1,4 +1,4 @@
-/* POST /v1/requests: checks the fields on the HTTP thread, decides on the decider, answers when the
+/* POST /v1/requests: checks the fields on an HTTP thread, decides on the decider, answers when the
  * group is durable. */
 #include "node/api/api_private.h"
 

@@ -24,6 +24,7 @@ enum {
     ANSWER_MS = 30 * 1000,    /* for reading the answer */
     BODY_BYTES_PER_MS = 8,
     REAP_INTERVAL_MS = 500,
+    THREADS = 3, /* a look-up then does not wait behind all the registrations that a commit answers */
     ANSWER_HEADER_MAX = 4
 };
 
@@ -54,8 +55,8 @@ struct http_server {
     pthread_cond_t reap;
 };
 
-/* An exchange is owned by the server's thread until the handler is called, by the handler until it
- * answers, then by the server's thread again. `answered` hands it back. */
+/* An exchange is owned by its connection's thread until the handler is called, by the handler until it
+ * answers, then by that thread again. `answered` hands it back. */
 struct http_exchange {
     struct http_server *server;
     struct MHD_Connection *connection;
@@ -86,7 +87,7 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The library's thread sees the end of the stream and closes; the descriptor stays its own. */
+/* The connection's thread sees the end of the stream and closes; the descriptor stays its own. */
 static void *reaper_main(void *argument)
 {
     struct http_server *server = argument;
@@ -221,7 +222,7 @@ void http_answer(struct http_exchange *exchange, unsigned status, const char *co
     struct MHD_Connection *connection = exchange->connection;
     set_response(exchange, status, content_type, content);
     if (!exchange->handed)
-        return; /* a refusal by the server itself, on its own thread */
+        return; /* a refusal by the server itself, on the connection's thread */
     bool suspended = exchange->suspended;
     atomic_store(&exchange->answered, true);
     if (suspended)
@@ -612,7 +613,9 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         address_is_loopback(options->listen) ? 0 : (options->connections_max + 3) / 4,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls_certificate ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_ARRAY,
+        options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {
         err = ERR_IO;
         problem_add(problem, options->listen,

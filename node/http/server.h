@@ -1,6 +1,9 @@
-/* The HTTP server: GNU libmicrohttpd on its own epoll thread. A handler parses and authorises on
- * that thread and either answers at once or keeps the exchange and answers later from any thread;
- * the connection is suspended in between.
+/* The HTTP server: GNU libmicrohttpd on a few epoll threads of its own; a connection stays with one of
+ * them. A handler parses and authorises on its connection's thread and either answers at once or keeps
+ * the exchange and answers later from any thread; the connection is suspended in between.
+ *
+ * So handlers, the same one too, run on several threads at a time: what they share must be safe for
+ * that.
  *
  * Limits: headers 8 KiB, body 256 KiB, no Transfer-Encoding on requests, one Content-Length,
  * header within 10 s, body within 42 s, the answer read within 30 s, however the bytes trickle;
@@ -18,8 +21,8 @@
 struct http_server;
 struct http_exchange;
 
-/* Called on the server's thread when the request is complete and allowed. The handler must call
- * http_answer() exactly once for it, now or later. */
+/* Called on the connection's thread when the request is complete and allowed, for several connections
+ * at a time. The handler must call http_answer() exactly once for it, now or later. */
 typedef void http_handler(void *context, struct http_exchange *exchange);
 
 /* One row makes routing, authorisation, metrics and documentation. A path segment "{}" matches one

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 
 #define LINE_COUNT 300
 
-/* An API that keeps what it was given, and can be told to be difficult. */
+/* An API that keeps what it was given, and can be told to be difficult. What changes while it runs is
+ * under `lock`: requests come on several threads. */
 struct fake {
+    pthread_mutex_t lock;
     char folder[FOLDER_PATH_SIZE], file[FOLDER_PATH_SIZE], codes[FOLDER_PATH_SIZE];
     char state[FOLDER_PATH_SIZE + 16], url[64], token[TOKEN_SIZE_MAX + 1];
     struct tokens *tokens;
@@ -65,6 +68,7 @@ static void on_request(void *context, struct http_exchange *exchange)
     const char *key = http_header(exchange, "Idempotency-Key");
     struct bytes body = http_body(exchange);
     json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
+    pthread_mutex_lock(&fake->lock);
     if (fake->busy > 0 || (fake->dead_after && fake->answered >= fake->dead_after)) {
         fake->busy -= fake->busy > 0;
         http_answer_problem(exchange, 503, "busy", "The node is at its limit", "Again.", NULL);
@@ -73,7 +77,8 @@ static void on_request(void *context, struct http_exchange *exchange)
     } else {
         http_answer_problem(exchange, 400, "wrong", "Not a request", "?", NULL);
     }
-    json_decref(json);
+    json_decref(json); /* the fake may keep it: the count of references is under the lock, too */
+    pthread_mutex_unlock(&fake->lock);
 }
 
 static void fake_open(struct fake *fake)
@@ -83,6 +88,7 @@ static void fake_open(struct fake *fake)
     };
     struct buffer problem = { 0 };
     memset(fake, 0, sizeof *fake);
+    pthread_mutex_init(&fake->lock, NULL);
     folder_make(fake->folder);
     folder_path(fake->file, fake->folder, "lines.jsonl");
     folder_path(fake->codes, fake->folder, "codes");
@@ -105,6 +111,7 @@ static void fake_close(struct fake *fake)
     http_server_stop(fake->server);
     tokens_close(fake->tokens);
     json_decref(fake->known);
+    pthread_mutex_destroy(&fake->lock);
     folder_remove(fake->folder);
 }
 
