@@ -10,6 +10,7 @@
 
 /* Name, what the guarantee is that it breaks, what it does. */
 #define BUG_LIST(X)                                                                                \
+    X(CANARY, "I1", "every command is told that all is well, and dropped: any seed shows it")      \
     /* acknowledging */                                                                            \
     X(ANSWER_BEFORE_COMMIT, "I1 I9", "a command is answered when it is decided")                  \
     X(ANSWER_FAILED_GROUP, "I1", "the commands of a group that failed are told that all is well") \
