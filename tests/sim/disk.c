@@ -189,6 +189,7 @@ bool disk_chance(struct disk *disk, double chance)
 void disk_set_faults(struct disk *disk, const struct disk_faults *faults)
 {
     disk->faults = *faults;
+    memset(disk->fail_next, 0, sizeof disk->fail_next);
 }
 
 void disk_fail_next(struct disk *disk, enum disk_action action, int error)

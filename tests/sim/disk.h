@@ -73,6 +73,7 @@ struct disk_faults {
     double sync_error;  /* EIO; what was pending may never become durable, later syncs say OK */
     double lying_sync;  /* says OK; one pending write is not durable: a broken device, not in F */
 };
+/* All zero: a healthy disk. What disk_fail_next() asked for and did not happen is forgotten. */
 void disk_set_faults(struct disk *disk, const struct disk_faults *faults);
 /* The next call of this kind fails with `error` (EIO, ENOSPC, EINTR), once. */
 void disk_fail_next(struct disk *disk, enum disk_action action, int error);

@@ -11,7 +11,7 @@
 #include <strings.h>
 #include <time.h>
 
-enum { QUERY_MAX = 4 };
+enum { QUERY_MAX = 4, THREADS = 3 };
 
 struct http_exchange {
     struct http_exchange *next, *next_queued;
@@ -34,8 +34,7 @@ struct http_server {
     char *address;
     struct http_options options;
     struct http_counters *rows;
-    pthread_t thread;
-    bool has_thread;
+    pthread_t threads[THREADS];
     /* Held for moments only, so that the driver may take it. */
     pthread_mutex_t lock;
     pthread_cond_t work, quiet;
@@ -154,10 +153,11 @@ bool http_is_json(const struct http_exchange *exchange)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void exchange_remove(struct http_exchange *exchange)
+static void exchange_remove(struct http_exchange *exchange, unsigned status)
 {
     struct http_server *server = exchange->server;
     pthread_mutex_lock(&server->lock);
+    server->rows[exchange->row].answers[status / 100 % 6]++;
     struct http_exchange **at = &server->all;
     while (*at != exchange)
         at = &(*at)->next;
@@ -171,13 +171,11 @@ static void exchange_remove(struct http_exchange *exchange)
 void http_answer(struct http_exchange *exchange, unsigned status, const char *content_type,
                  struct bytes content)
 {
-    struct http_server *server = exchange->server;
     (void)content_type;
-    server->rows[exchange->row].answers[status / 100 % 6]++;
     if (exchange->on_answer)
         exchange->on_answer(exchange->context, status, content);
     exchange->on_answer = NULL;
-    exchange_remove(exchange);
+    exchange_remove(exchange, status);
     exchange_free(exchange);
 }
 
@@ -331,8 +329,8 @@ enum err http_server_start(struct http_server **out, const struct http_options *
     pthread_cond_init(&server->quiet, NULL);
     server->next = servers;
     servers = server;
-    server->has_thread = pthread_create(&server->thread, NULL, server_main, server) == 0;
-    require(server->has_thread);
+    for (unsigned i = 0; i < THREADS; i++)
+        require(pthread_create(&server->threads[i], NULL, server_main, server) == 0);
     *out = server;
     return OK;
 }
@@ -346,7 +344,8 @@ void http_server_stop(struct http_server *server)
     server->stopping = true;
     pthread_mutex_unlock(&server->lock);
     pthread_cond_broadcast(&server->work);
-    pthread_join(server->thread, NULL);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(server->threads[i], NULL);
     pthread_mutex_lock(&server->lock);
     while (server->all)
         pthread_cond_wait(&server->quiet, &server->lock);

@@ -1,8 +1,8 @@
 /* node/http/server.h without sockets: requests come from the simulation's clients and answers go back
  * by callback. Routing, tokens and refusals before the body are as in node/http/server.c.
  *
- * A server has a thread of its own (pthread_create: a fiber of the node in the simulator) that calls
- * the handlers one after the other. The server is known by the address it listens on. */
+ * A server has as many threads as the real one (pthread_create: fibers of the node in the simulator),
+ * which call handlers side by side. The server is known by the address it listens on. */
 #ifndef TESTS_SIM_HTTP_H
 #define TESTS_SIM_HTTP_H
 

@@ -183,6 +183,19 @@ Test(disk_model, a_failed_sync_is_not_made_good_by_a_later_one)
     cr_expect(lost > 5 && lost < 27, "%u", lost);
 }
 
+Test(disk_model, a_fault_that_was_asked_for_is_forgotten_when_the_disk_is_healthy_again)
+{
+    struct fixture fixture;
+    fixture_open(&fixture, 1);
+    durable_file(&fixture, "first");
+    disk_fail_next(fixture.disk, DISK_SYNC, EIO);
+    disk_set_faults(fixture.disk, &(struct disk_faults){ 0 });
+    int file = open_file(&fixture, 0);
+    cr_expect_eq(fdatasync(file), 0);
+    close(file);
+    fixture_close(&fixture);
+}
+
 Test(disk_model, a_name_is_durable_by_a_sync_of_its_folder_and_not_by_one_of_the_file)
 {
     struct fixture fixture;
