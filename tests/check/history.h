@@ -68,8 +68,9 @@ struct check_hash {
     X(STATE, "state", mark)       /* digest of a host's whole state; name: "before" or "after",    \
                                      number: of the replay it belongs to (I18) */                  \
     X(TRACE, "trace", mark)       /* digest of a run's trace; name: what identifies the run (I29) */ \
-    X(TOTAL, "total", mark)       /* a number of the driver, by name. Known here: "lateness_ns", how \
-                                     much later than asked a time-out of an idle thread may come */                       \
+    X(TOTAL, "total", mark)       /* a number of the driver, by name: "lateness_ns", how much later  \
+                                     than asked a time-out of an idle thread may come;             \
+                                     "syncs_recorded", 1: every sync there is is told */           \
     X(DUMP, "dump", dump)         /* an independent reading of a host's store */
 
 enum history_kind {
@@ -105,7 +106,8 @@ struct history_fault {
  * content_digest() (content.h); all zero where an operation has none. */
 struct history_call {
     uint64_t call; /* unique in the history, from 1 */
-    const char *operation; /* "register", "erase", "lookup", "list", "status", "directory" */
+    const char *operation; /* "register", "erase", "lookup", "guess" (a look-up with a wrong second
+                              factor), "list", "status", "directory", "show", "receipt" */
     const char *client;    /* "" when it had no valid token: must then be refused */
     const char *key;       /* idempotency key, or "" */
     const char *code;      /* erase, lookup: which code; otherwise "" */

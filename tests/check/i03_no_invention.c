@@ -1,5 +1,6 @@
 /* I3: every request record was asked for, by a client with a name, in these very words, before it was
- * there, and not only by calls that were refused. Every erasure of a record was asked for by code. */
+ * there, and not only by calls that were refused. Every erasure of a record was asked for by code. And
+ * nobody is answered who has no right to it: a call without a client, a look-up with a wrong factor. */
 #include "tests/check/check.h"
 #include "tests/check/index.h"
 
@@ -145,12 +146,29 @@ static void judge_dump(const struct index *index, struct check_report *report,
     }
 }
 
+static void judge_refusals(const struct index *index, struct check_report *report)
+{
+    for (size_t i = 0; i < index->call_count; i++) {
+        const struct index_call *call = &index->calls[i];
+        bool guess = strcmp(call->call->operation, "guess") == 0;
+        if (!guess && *call->call->client)
+            continue;
+        check_looked(report);
+        if (call->promised_at != INDEX_NEVER)
+            check_violated(report, "call %llu (%s, code %s) %s, and was answered %u",
+                           (unsigned long long)call->call->call, call->call->operation,
+                           call->call->code, guess ? "had a wrong factor" : "had no client",
+                           call->answer->status);
+    }
+}
+
 void check_i03(const struct index *index, struct check_report *report)
 {
     struct asked registered = { .by_code = false }, erased = { .by_code = true };
     bool good = asked_read(&registered, index, "register");
     good &= asked_read(&erased, index, "erase");
     report->failed |= !good;
+    judge_refusals(index, report);
     /* A history without calls tells of stores alone. */
     for (size_t i = 0; good && index->call_count > 0 && i < index->dump_count; i++)
         if (!index->dumps[i].host->malicious)

@@ -77,30 +77,26 @@ static size_t sync_after(const struct syncs *syncs, size_t at, uint32_t host, co
     return INDEX_NEVER;
 }
 
-static bool has_any(const struct syncs *syncs, uint32_t host, const char *device, bool root)
+/* The history tells of the host's syncs: its driver says so, or there are some. */
+static bool is_recorded(const struct index *index, const struct syncs *syncs, uint32_t host)
 {
-    for (size_t i = 0; i < syncs->count; i++)
-        if (is_device(&syncs->items[i], host, device, root))
+    for (size_t i = 0; i < syncs->count && !index->syncs_recorded; i++)
+        if (syncs->items[i].host == host)
             return true;
-    return false;
+    return index->syncs_recorded;
 }
 
-struct recorded {
-    bool data, roots, journal; /* what the history tells of a host */
-};
-
 static void judge_call(const struct index *index, struct check_report *report,
-                       const struct syncs *syncs, const struct recorded *recorded,
-                       const struct index_call *call)
+                       const struct syncs *syncs, const struct index_call *call)
 {
+    bool journal = index_host(index, call->host)->journal;
     const char *missing = NULL;
     size_t synced = sync_after(syncs, call->invoked_at, call->host, "log", false);
     if (synced > call->promised_at)
         missing = "the data";
-    else if (recorded->roots &&
-             sync_after(syncs, synced, call->host, "log", true) > call->promised_at)
+    else if (sync_after(syncs, synced, call->host, "log", true) > call->promised_at)
         missing = "the root";
-    else if (recorded->journal &&
+    else if (journal &&
              sync_after(syncs, call->invoked_at, call->host, "journal", false) > call->promised_at)
         missing = "the journal";
     check_looked(report);
@@ -116,18 +112,15 @@ void check_i09(const struct index *index, struct check_report *report)
 {
     struct syncs syncs = { 0 };
     size_t hosts = history_host_count(index->history);
-    struct recorded *recorded = calloc(hosts + 1, sizeof *recorded);
+    bool *recorded = calloc(hosts + 1, sizeof *recorded);
     report->failed |= !recorded || !syncs_read(&syncs, index);
-    for (uint32_t i = 0; recorded && i < hosts; i++) {
-        recorded[i].data = has_any(&syncs, i, "log", false);
-        recorded[i].roots = has_any(&syncs, i, "log", true);
-        recorded[i].journal = index_host(index, i)->journal;
-    }
+    for (uint32_t i = 0; recorded && i < hosts; i++)
+        recorded[i] = is_recorded(index, &syncs, i);
     for (size_t i = 0; recorded && i < index->call_count; i++) {
         const struct index_call *call = &index->calls[i];
-        if (call->host < hosts && recorded[call->host].data && call->promised_at != INDEX_NEVER &&
+        if (call->host < hosts && recorded[call->host] && call->promised_at != INDEX_NEVER &&
             strcmp(call->call->operation, "register") == 0 && !call->answer->duplicate)
-            judge_call(index, report, &syncs, &recorded[call->host], call);
+            judge_call(index, report, &syncs, call);
     }
     free(recorded);
     free(syncs.items);

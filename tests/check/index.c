@@ -316,6 +316,8 @@ static void marks_read(struct index *index)
         const struct history_mark *mark = &history_at(index->history, at)->mark;
         if (kind == HISTORY_TOTAL && strcmp(mark->name, "lateness_ns") == 0)
             index->lateness_ns = mark->number;
+        if (kind == HISTORY_TOTAL && strcmp(mark->name, "syncs_recorded") == 0)
+            index->syncs_recorded = true;
         if (kind == HISTORY_HEAL)
             index->healed_at = at;
         else if (kind == HISTORY_CONVERGED)

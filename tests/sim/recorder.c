@@ -70,6 +70,8 @@ void recorder_begin(bool stand_ins)
     tell(NULL, (struct history_event){
                    .kind = HISTORY_TOTAL,
                    .mark = { .name = "lateness_ns", .number = (uint64_t)world.swarm->idle_ns } });
+    tell(NULL, (struct history_event){ .kind = HISTORY_TOTAL,
+                                       .mark = { .name = "syncs_recorded", .number = 1 } });
 }
 
 void recorder_end(void)

@@ -195,6 +195,16 @@ Test(i03, a_record_without_an_authorised_client_is_seen)
     sample_expect(history, "I3");
 }
 
+Test(i03, a_look_up_with_a_wrong_factor_that_is_answered_is_seen)
+{
+    struct history *history = sample_good();
+    for (size_t i = 0; i < history->event_count; i++)
+        if (history->events[i].kind == HISTORY_INVOKE &&
+            strcmp(history->events[i].call.operation, "lookup") == 0)
+            history->events[i].call.operation = "guess";
+    sample_expect(history, "I3");
+}
+
 Test(i03, an_erasure_that_nobody_asked_for_is_seen)
 {
     struct history *history = sample_good();
@@ -436,6 +446,20 @@ Test(i09, a_sync_that_began_before_the_call_does_not_count)
     struct history *history = sample_good();
     for (size_t i = 0; i < 4; i++) /* the second registration's whole commit is gone */
         sample_remove(history, sample_event(history, i < 2 ? HISTORY_SYNC_BEGIN : HISTORY_SYNC_END, 2));
+    sample_expect(history, "I9");
+}
+
+Test(i09, no_sync_at_all_is_seen_where_all_would_have_been_told)
+{
+    struct history *history = sample_good();
+    for (size_t i = history->event_count; i-- > 0;)
+        if (history->events[i].kind == HISTORY_SYNC_BEGIN ||
+            history->events[i].kind == HISTORY_SYNC_END)
+            sample_remove(history, &history->events[i]);
+    sample_insert(history, sample_event(history, HISTORY_UP, 0),
+                  (struct history_event){ .kind = HISTORY_TOTAL,
+                                          .host = HISTORY_NO_HOST,
+                                          .mark = { "syncs_recorded", 1, { { 0 } } } });
     sample_expect(history, "I9");
 }
 
