@@ -208,7 +208,17 @@ static void write_error(struct fault *fault)
 {
     static const enum disk_action actions[] = { DISK_WRITE, DISK_WRITE_SYNCED, DISK_SYNC,
                                                 DISK_RESIZE };
-    disk_fail_next(fault->a->disk, actions[dice_below(&fault->dice, 4)], EIO);
+    enum disk_action action = actions[dice_below(&fault->dice, 4)];
+    bool no_room = (action == DISK_WRITE || action == DISK_RESIZE) &&
+                   dice_chance(&fault->dice, 1, 2); /* as if somebody else filled the disk */
+    disk_fail_next(fault->a->disk, action, no_room ? ENOSPC : EIO);
+}
+
+/* What did not happen meanwhile does not happen later, when nobody expects it. */
+static void write_error_over(struct fault *fault)
+{
+    for (enum disk_action action = 0; action < DISK_ACTION_COUNT; action++)
+        disk_fail_next(fault->a->disk, action, 0);
 }
 
 static void fill_disk(struct fault *fault)
@@ -373,6 +383,9 @@ static void relieve(struct fault *fault)
         break;
     case FAULT_PAUSE:
         node_pause(fault->a, false);
+        break;
+    case FAULT_WRITE_ERROR:
+        write_error_over(fault);
         break;
     case FAULT_READ_ERROR:
     case FAULT_SHORT_WRITE:
