@@ -529,6 +529,18 @@ bool index_node_was_rolled_back(const struct index *index, const char *node)
     return false;
 }
 
+bool index_node_was_cloned(const struct index *index, const char *node)
+{
+    for (size_t i = 0; i < index->incident_count; i++) {
+        const struct history_event *event = index_event(index, index->incidents[i]);
+        const struct history_host *host =
+            event->kind == HISTORY_CLONE ? index_host(index, event->host) : NULL;
+        if (host && strcmp(host->node, node) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool index_fault_active(const struct index *index, const char *prefix, uint32_t host, size_t from,
                         size_t to, uint64_t recovering_ns)
 {

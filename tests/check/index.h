@@ -150,6 +150,9 @@ unsigned index_harms(const struct index *index, uint32_t host, size_t from, size
 bool index_node_was_rolled_back(const struct index *index, const char *node);
 /* A fault whose name begins so is active on the host at any time in [from, to], or was over for no
  * longer than `recovering_ns` at `from`. */
+/* It had two hosts at some time. */
+bool index_node_was_cloned(const struct index *index, const char *node);
+
 bool index_fault_active(const struct index *index, const char *prefix, uint32_t host, size_t from,
                         size_t to, uint64_t recovering_ns);
 /* It was up `settled_ns` before `at`, and nothing ended that up to `until` or `after_ns` later. */

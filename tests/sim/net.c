@@ -12,6 +12,8 @@
 #define CONNECT_LIMIT_NS (127 * SIM_S)
 #define BACKLOG_MAX    128
 #define SYN_SIZE       60
+#define RECORDING_COUNT 8
+#define RECORDING_SIZE ((size_t)32 * 1024)
 
 enum segment_kind { SEGMENT_DATA, SEGMENT_END, SEGMENT_RESET, SEGMENT_SYN, SEGMENT_SYN_ACK,
                     SEGMENT_REFUSED };
@@ -74,6 +76,12 @@ static struct {
     struct socket *sockets;
     struct connection *connections;
     uint16_t next_port;
+    struct {
+        uint8_t data[RECORDING_SIZE];
+        size_t size;
+        const struct connection *connection; /* while it is being recorded */
+    } recordings[RECORDING_COUNT];
+    unsigned recording_count;
 } net;
 
 /* ---- paths ----------------------------------------------------------------------------------- */
@@ -156,6 +164,9 @@ static void connection_release(struct connection *connection)
             return;
     for (unsigned end = 0; end < 2; end++)
         sim_cancel(&connection->pipes[end].event);
+    for (unsigned i = 0; i < net.recording_count; i++)
+        if (net.recordings[i].connection == connection)
+            net.recordings[i].connection = NULL;
     *connection->previous = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
@@ -464,9 +475,9 @@ int socket_listen(struct socket *socket, uint16_t port)
 }
 
 static void connection_init(struct connection *connection, struct socket *socket,
-                            const struct sim_node *to, uint16_t port)
+                            const struct sim_node *from, const struct sim_node *to, uint16_t port)
 {
-    connection->nodes[0] = socket->node;
+    connection->nodes[0] = from;
     connection->nodes[1] = to;
     connection->ends[0] = socket;
     connection->port = port;
@@ -486,6 +497,12 @@ static void connection_init(struct connection *connection, struct socket *socket
 
 void socket_connect(struct socket *socket, const struct sockaddr *address)
 {
+    socket_connect_from(socket, socket->node, address);
+}
+
+void socket_connect_from(struct socket *socket, const struct sim_node *from,
+                         const struct sockaddr *address)
+{
     const struct sim_node *to = node_of_address(address);
     struct connection *connection = to ? calloc(1, sizeof *connection) : NULL;
     if (connection == NULL) {
@@ -493,7 +510,7 @@ void socket_connect(struct socket *socket, const struct sockaddr *address)
         socket_changed(socket);
         return;
     }
-    connection_init(connection, socket, to,
+    connection_init(connection, socket, from, to,
                     ntohs(((const struct sockaddr_in *)address)->sin_port));
     socket->connection = connection;
     socket->end = 0;
@@ -523,6 +540,32 @@ unsigned socket_backlog(const struct socket *listener)
     return listener->backlog_count;
 }
 
+/* The first connections' callers are recorded. */
+static void record(const struct socket *socket, struct bytes content)
+{
+    unsigned i = 0;
+    if (socket->end != 0 || socket->node == NULL)
+        return;
+    while (i < net.recording_count && net.recordings[i].connection != socket->connection)
+        i++;
+    if (i == RECORDING_COUNT)
+        return;
+    if (i == net.recording_count)
+        net.recordings[net.recording_count++].connection = socket->connection;
+    size_t room = RECORDING_SIZE - net.recordings[i].size;
+    size_t size = content.size < room ? content.size : room;
+    memcpy(net.recordings[i].data + net.recordings[i].size, content.data, size);
+    net.recordings[i].size += size;
+}
+
+struct bytes net_recording(uint64_t draw)
+{
+    if (net.recording_count == 0)
+        return BYTES_NONE;
+    unsigned i = (unsigned)(draw % net.recording_count);
+    return bytes_of(net.recordings[i].data, net.recordings[i].size);
+}
+
 size_t socket_write(struct socket *socket, struct bytes content)
 {
     struct connection *connection = socket->connection;
@@ -535,6 +578,7 @@ size_t socket_write(struct socket *socket, struct bytes content)
         size_t now = content.size - written;
         if (now > SEGMENT_SIZE)
             now = SEGMENT_SIZE;
+        record(socket, bytes_of(content.data + written, now));
         pipe_send(pipe, segment_new(SEGMENT_DATA, bytes_of(content.data + written, now)));
         written += now;
         held += now;

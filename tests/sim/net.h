@@ -46,6 +46,11 @@ void socket_close(struct socket *socket, bool reset);
 void socket_on_change(struct socket *socket, void (*changed)(void *owner), void *owner);
 int socket_listen(struct socket *socket, uint16_t port); /* 0 or UV_EADDRINUSE */
 void socket_connect(struct socket *socket, const struct sockaddr *to);
+/* Of a stranger: a socket of no node, which connects from that one's address. */
+void socket_connect_from(struct socket *socket, const struct sim_node *from,
+                         const struct sockaddr *to);
+/* What was once sent on some connection, from its beginning; empty when nothing was recorded. */
+struct bytes net_recording(uint64_t draw);
 /* 0: under way; 1: connected; an error of libuv's otherwise. */
 int socket_connect_status(const struct socket *socket);
 struct socket *socket_accept(struct socket *listener); /* NULL: none waits */

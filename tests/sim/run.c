@@ -20,6 +20,7 @@
 #define ANSWER_LIMIT_NS (30 * SIM_S)
 #define LOOK_EVERY_NS   (2 * SIM_S)
 #define CONVERGE_NS     (60 * SIM_S) /* I23, without the part for what is behind */
+#define STARTS_MAX 5 /* failed ones, one after the other, after which somebody comes */
 #define CONVERGE_RATE   2000         /* records a second */
 /* What the bound does not count: back-off of links, supervisors, slow looks. */
 #define CONVERGE_SLACK_NS (180 * SIM_S)
@@ -121,8 +122,21 @@ static void begin_clients(const struct swarm *swarm)
 
 /* ---- lives ----------------------------------------------------------------------------------- */
 
+/* A store that cannot be opened for its damage is replaced; without a cause in the disk it is a
+ * violation that it came to this. */
+static void look_after(struct sim_node *node)
+{
+    if (node->failed_starts < STARTS_MAX || node->retired)
+        return;
+    if (!node->damaged)
+        run_violation("start", "%s does not start, and its disk is good", node->name);
+    storm_replace_disk(node);
+}
+
 static void on_life(struct sim_node *node, enum node_end how, bool begins)
 {
+    if (!begins && how == END_FAILED)
+        look_after(node);
     if (begins) {
         run.node_ns[node->index] = sim_now_ns();
         recorder_up(node);

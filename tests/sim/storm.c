@@ -6,10 +6,15 @@
 #include "tests/sim/recorder.h"
 #include "tests/sim/world.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <unistd.h>
+
+/* The key of a batch: log number and first position; and what is no smaller value of another sort. */
+#define BATCH_KEY_SIZE 12
+#define BATCH_SIZE_MIN 64
 
 struct fault {
     unsigned number;
@@ -22,6 +27,9 @@ struct fault {
     bool lasts; /* began, and has not ended */
     unsigned phase; /* of flapping */
     struct net_path path; /* as it was */
+    char snapshot[SIM_PATH_SIZE];
+    struct sim_node *twin;
+    struct socket *socket; /* a stranger's */
     struct sim_event begin, end;
 };
 
@@ -29,6 +37,8 @@ static struct {
     struct fault faults[STORM_FAULT_MAX];
     unsigned count;
     const struct swarm *swarm;
+    struct sim_node *victim; /* the one node of a run whose disk may lose what it held: more than one
+                                device at a time is outside of the failure model */
 } storm;
 
 /* As the history classes them (tests/check/history.h). NULL: it is told as what happens to a node. */
@@ -224,7 +234,131 @@ static void write_error_over(struct fault *fault)
 static void fill_disk(struct fault *fault)
 {
     uint64_t used = disk_used(fault->a->disk);
-    disk_set_capacity(fault->a->disk, used + dice_below(&fault->dice, 4 << 20));
+    disk_set_capacity(fault->a->disk, used + 1 + dice_below(&fault->dice, 4 << 20));
+}
+
+static void slow_disk(struct fault *fault, bool on)
+{
+    fault->a->sync_extra_ns = on ? dice_between(&fault->dice, SIM_S, 30 * SIM_S) : 0;
+}
+
+/* One bit of a stored batch. The store is not to be trusted from here on; what is done about it is
+ * the operator's part: heal_node(). */
+static bool flip_bit(struct fault *fault)
+{
+    uint64_t offset;
+    if (!disk_flip(fault->a->disk, "log/data.mdb", BATCH_KEY_SIZE, BATCH_SIZE_MIN, &offset))
+        return false;
+    fault->a->damaged = true;
+    sim_tell(fault->a, "a bit is flipped at %" PRIu64, offset);
+    return true;
+}
+
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+static bool take_victim(struct fault *fault)
+{
+    if (storm.victim == NULL)
+        storm.victim = fault->a;
+    return storm.victim == fault->a;
+}
+
+static bool take_snapshot(struct fault *fault)
+{
+    snprintf(fault->snapshot, sizeof fault->snapshot, "%.100s/snapshot-%u", fault->a->folder,
+             fault->number);
+    char store[SIM_PATH_SIZE + 16];
+    snprintf(store, sizeof store, "%s/log/data.mdb", fault->snapshot);
+    return disk_snapshot(fault->a->disk, fault->snapshot, disk_draw_fate(fault->a->disk)) == OK &&
+           access(store, F_OK) == 0; /* a copy from before there was a store is of no interest */
+}
+
+/* The snapshot comes back, at the end of the fault. */
+static void restore(struct fault *fault)
+{
+    struct sim_node *node = fault->a;
+    node_kill(node, END_POWER);
+    require(disk_restore(node->disk, fault->snapshot) == OK);
+    recorder_restored(node, fault->at_ns);
+    sim_tell(node, "is restored from fault %u's snapshot", fault->number);
+    if (!node->retired)
+        node_restart_after(node, down_time(fault));
+}
+
+void storm_replace_disk(struct sim_node *node)
+{
+    node_kill(node, END_PROCESS);
+    require(disk_restore(node->disk, "") == OK);
+    recorder_lost(node);
+    node->damaged = false;
+    node->failed_starts = 0;
+    sim_tell(node, "has an empty disk");
+}
+
+static bool lose_disk(struct fault *fault)
+{
+    if (!take_victim(fault))
+        return false;
+    storm_replace_disk(fault->a);
+    node_restart_after(fault->a, down_time(fault));
+    return true;
+}
+
+/* A second process with the same identity, from a copy of the first one's disk. */
+static bool clone_node(struct fault *fault)
+{
+    if (!take_snapshot(fault))
+        return false;
+    fault->twin = world_add_twin(fault->a);
+    if (fault->twin == NULL)
+        return false;
+    require(disk_restore(fault->twin->disk, fault->snapshot) == OK);
+    recorder_cloned(fault->twin, fault->a, sim_now_ns());
+    if (dice_chance(&fault->dice, 1, 2)) /* the machine was copied with its random generator */
+        fault->twin->ids = fault->a->ids;
+    node_start(fault->twin);
+    return true;
+}
+
+static void end_clone(struct fault *fault)
+{
+    node_kill(fault->twin, END_PROCESS);
+    fault->twin->retired = true;
+}
+
+/* ---- strangers ------------------------------------------------------------------------------- */
+
+static bool begin_stranger(struct fault *fault)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(WORLD_REPLICATION_PORT) };
+    char address[16];
+    fault->b = any_hub(fault);
+    if (fault->a == fault->b)
+        return false;
+    net_address(fault->b, address);
+    inet_pton(AF_INET, address, &to.sin_addr);
+    fault->socket = socket_new(NULL);
+    socket_connect_from(fault->socket, fault->a, (struct sockaddr *)&to);
+    fault->lasts = true;
+    sim_after(&fault->begin, dice_between(&fault->dice, SIM_MS, 2 * SIM_S));
+    return true;
+}
+
+/* Noise, or what somebody else once said to a hub. */
+static void stranger_speaks(struct fault *fault)
+{
+    uint8_t content[4096];
+    size_t size = (size_t)dice_between(&fault->dice, 1, sizeof content);
+    struct bytes recorded = net_recording(dice_u64(&fault->dice));
+    if (recorded.size > 0 && dice_chance(&fault->dice, 3, 4)) {
+        socket_write(fault->socket, recorded);
+        sim_fault(fault->b, "stream replayed");
+    } else {
+        dice_bytes(&fault->dice, content, size);
+        socket_write(fault->socket, bytes_of(content, size));
+        sim_fault(fault->b, "noise sent");
+    }
+    sim_after(&fault->begin, dice_between(&fault->dice, SIM_MS, 5 * SIM_S));
 }
 
 /* ---- clocks ---------------------------------------------------------------------------------- */
@@ -342,6 +476,21 @@ static bool inflict(struct fault *fault)
     case FAULT_DISK_FULL:
         fill_disk(fault);
         return true;
+    case FAULT_SLOW_DISK:
+        slow_disk(fault, true);
+        return true;
+    case FAULT_BIT_FLIP:
+        return take_victim(fault) && flip_bit(fault);
+    case FAULT_RESTORE:
+    case FAULT_HUB_RESTORE:
+        return take_victim(fault) && take_snapshot(fault);
+    case FAULT_DISK_LOST:
+    case FAULT_HUB_LOST:
+        return lose_disk(fault);
+    case FAULT_CLONE:
+        return clone_node(fault);
+    case FAULT_STRANGER:
+        return begin_stranger(fault);
     case FAULT_CLOCK_JUMP:
         jump(fault);
         return true;
@@ -392,7 +541,20 @@ static void relieve(struct fault *fault)
         set_faults(fault, false);
         break;
     case FAULT_DISK_FULL:
-        disk_set_capacity(fault->a->disk, 0);
+        disk_set_capacity(fault->a->disk, DISK_SIZE);
+        break;
+    case FAULT_SLOW_DISK:
+        slow_disk(fault, false);
+        break;
+    case FAULT_RESTORE:
+    case FAULT_HUB_RESTORE:
+        restore(fault);
+        break;
+    case FAULT_CLONE:
+        end_clone(fault);
+        break;
+    case FAULT_STRANGER:
+        socket_close(fault->socket, false);
         break;
     case FAULT_CLOCK_STUCK:
         fault->a->clock.stuck = false;
@@ -412,7 +574,10 @@ static void on_begin(struct sim_event *event)
 {
     struct fault *fault = (struct fault *)((char *)event - offsetof(struct fault, begin));
     if (fault->lasts) {
-        flap(fault);
+        if (fault->kind == FAULT_FLAP)
+            flap(fault);
+        else
+            stranger_speaks(fault);
         return;
     }
     choose(fault);
@@ -477,9 +642,12 @@ void storm_begin(void)
 static void heal_node(struct sim_node *node)
 {
     disk_set_faults(node->disk, &(struct disk_faults){ 0 });
-    disk_set_capacity(node->disk, 0);
+    disk_set_capacity(node->disk, DISK_SIZE);
     node->crash_at_call = 0;
+    node->sync_extra_ns = 0;
     node->clock.stuck = false;
+    if (node->damaged && !node->retired)
+        storm_replace_disk(node);
     node_pause(node, false);
     if (node->life == NODE_DOWN && !node->retired && !sim_is_scheduled(&node->restart))
         node_restart_after(node, SIM_S);

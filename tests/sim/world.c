@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-#define REPLICATION_PORT 7111
 #define API_PORT         8111
 #define BACK_DELAY_NS    (2 * SIM_S) /* as the supervisor restarts what has failed */
 
@@ -73,15 +72,18 @@ static void on_disk_begin(void *context, const struct disk_call *call)
         sim_exit(137);
     }
     if (call->action == DISK_SYNC || call->action == DISK_WRITE_SYNCED)
-        fiber_sleep(50 * SIM_US + dice_exponential(random_stream(STREAM_DISK),
+        fiber_sleep(50 * SIM_US + node->sync_extra_ns + dice_exponential(random_stream(STREAM_DISK),
                                                    world.swarm->sync_ns));
 }
 
 static void on_disk_end(void *context, const struct disk_call *call)
 {
     struct sim_node *node = context;
-    if (sim_current() == node)
-        recorder_disk(node, call, false);
+    if (sim_current() != node)
+        return;
+    if (call->error != 0)
+        sim_fault(node, call->error == ENOSPC ? "ENOSPC given" : "I/O error given");
+    recorder_disk(node, call, false);
 }
 
 static void node_make_folders(struct sim_node *node, const char *folder)
@@ -101,6 +103,7 @@ static void node_make_disk(struct sim_node *node)
                                     .on_end = on_disk_end,
                                     .context = node };
     require(disk_new(&node->disk, &options) == OK);
+    disk_set_capacity(node->disk, DISK_SIZE);
 }
 
 static void on_restart(struct sim_event *event)
@@ -153,7 +156,7 @@ static void config_common(struct config *config, const struct sim_node *node)
     config->catch_ups_max = 32;
     config->verify_rate = swarm->verify_rate;
     if (node->role == ROLE_HUB)
-        config->replication_listen = text("%s:%u", address, REPLICATION_PORT);
+        config->replication_listen = text("%s:%u", address, WORLD_REPLICATION_PORT);
 }
 
 static void config_hubs(struct config *config)
@@ -168,7 +171,7 @@ static void config_hubs(struct config *config)
         char address[16];
         net_address(other, address);
         memcpy(hub->name, other->name, sizeof hub->name);
-        hub->address = text("%s:%u", address, REPLICATION_PORT);
+        hub->address = text("%s:%u", address, WORLD_REPLICATION_PORT);
         hub->link_key = other->keyring.link.public;
         hub->log_key = other->keyring.log.public;
         hub->receipt_key = other->keyring.receipt.public;
@@ -303,6 +306,7 @@ static void node_main(void *context)
         node->site = NULL;
         sim_exit(EXIT_START);
     }
+    node->failed_starts = 0;
     uv_async_init(&loop, &signal, on_signal);
     signal.data = node;
     node->signal = &signal;
@@ -378,6 +382,7 @@ void world_on_exit(struct sim_node *node, int code)
                                                     : END_PROCESS)
                                              : END_FAILED;
     node->exit_code = code;
+    node->failed_starts += code == EXIT_START;
     sim_trace(node, "exit", (uint64_t)code, 0);
     sim_tell(node, "%s", code == 137 ? "is killed inside an I/O call" : words[code & 3]);
     node_release(node, how);

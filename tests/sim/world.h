@@ -22,6 +22,8 @@
 
 #define SIM_NODE_MAX 48
 #define SIM_PATH_SIZE 160
+#define WORLD_REPLICATION_PORT 7111
+#define DISK_SIZE ((uint64_t)1 << 30) /* the real one below does not count */
 
 enum node_life { NODE_DOWN, NODE_UP, NODE_PAUSED };
 
@@ -50,6 +52,9 @@ struct sim_node {
     struct sim_event crash;        /* a power cut inside an I/O call */
     uint64_t crash_at_call;        /* the how-manieth call of its disk from its start; 0: none */
     uint64_t disk_calls;
+    int64_t sync_extra_ns;         /* a disk that has become slow */
+    unsigned failed_starts;        /* one after the other */
+    bool damaged;                  /* bytes at rest were changed: its disk is not to be trusted */
     /* of the parts, each of which owns its own */
     struct node_process *process;
     struct uv_loop_s *loop;
