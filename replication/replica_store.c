@@ -29,9 +29,11 @@ static enum err pending_root(struct replica *replica, struct store_txn *txn, uin
     return size <= state->size ? root_at(replica, txn, number, size, root) : ERR_NOT_FOUND;
 }
 
-/* A note that is not larger than what is pending: known, or of another history. */
+/* A note that is not larger than what is pending: known, or of another history; or one that covers more
+ * of what is held than any accepted so far, because nobody reaches the pending one any more. */
 static enum err judge_known(struct replica_intake *intake, struct store_txn *txn, uint32_t number,
-                            const struct log_state *state, struct replica_result *result)
+                            const struct log_state *state, uint64_t covered,
+                            struct replica_result *result)
 {
     struct replica *replica = intake->replica;
     struct hash root;
@@ -41,8 +43,13 @@ static enum err judge_known(struct replica_intake *intake, struct store_txn *txn
         pending_root(replica, txn, number, state, intake->checkpoint.size, &root);
     if (err == ERR_NOT_FOUND)
         return ERR_STALE; /* between what is held and what is pending: ask again */
-    if (err != OK || hash_equal(&root, &intake->checkpoint.root))
+    if (err != OK)
         return err;
+    if (hash_equal(&root, &intake->checkpoint.root))
+        return intake->checkpoint.size > covered && intake->checkpoint.size <= state->size
+                   ? log_note_accept(replica->options.logs, txn, number, &intake->checkpoint,
+                                     intake->note)
+                   : OK;
     if (intake->branch)
         return ERR_PROOF; /* a third history: two are enough to freeze */
     err = log_note(replica->options.logs, txn, number, intake->checkpoint.size,
@@ -75,7 +82,7 @@ enum err replica_store_checkpoint(struct replica_intake *intake, struct store_tx
                       intake->checkpoint.size < cursor.pending &&
                       intake->checkpoint.size > state.size;
     if (known && !steps_back && intake->checkpoint.size <= cursor.pending)
-        return judge_known(intake, txn, number, &state, result);
+        return judge_known(intake, txn, number, &state, cursor.covered, result);
     if (!steps_back && intake->from != cursor.pending)
         return ERR_STALE;
     if (intake->from > 0) {

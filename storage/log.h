@@ -128,6 +128,10 @@ enum err log_accepted_after(struct log_store *logs, struct store_txn *txn, uint3
 enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint32_t number,
                              uint64_t expected, const struct checkpoint *checkpoint,
                              struct bytes note);
+/* Keeps an accepted note of what is wholly held already; what is pending stays. ERR_GAP above the held
+ * size, ERR_STALE on a frozen log. The caller has verified the signature, and the root by the tree. */
+enum err log_note_accept(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         const struct checkpoint *checkpoint, struct bytes note);
 /* Remembers the receipt this node gives, before it is sent. ERR_STALE for a smaller size than an
  * earlier one; ERR_GAP above the held size. */
 enum err log_cosign(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t size,

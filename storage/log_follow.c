@@ -36,6 +36,25 @@ enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint
     return txn->err;
 }
 
+enum err log_note_accept(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         const struct checkpoint *checkpoint, struct bytes note)
+{
+    struct log_row row;
+    uint64_t held;
+    enum err err = log_row_get(txn, number, &row);
+    if (err == OK)
+        err = log_size(logs, txn, number, &held);
+    if (err != OK)
+        return err;
+    if (note.size == 0 || note.size > NOTE_SIZE_MAX || !log_id_equal(&row.id, &checkpoint->log))
+        return ERR_INVALID;
+    if (row.frozen || checkpoint->size > held)
+        return row.frozen ? ERR_STALE : ERR_GAP;
+    struct log_key key = log_key_position(number, checkpoint->size);
+    store_put(txn, LOG_NOTES, log_key_bytes(&key), note);
+    return txn->err;
+}
+
 /* Deletes the accepted notes before `size` in its stretch of NOTE_SPACING records. Earlier calls
  * have done so for earlier stretches, so the walk is short. */
 static enum err notes_thin(struct store_txn *txn, uint32_t number, uint64_t size)

@@ -1,6 +1,7 @@
 /* What we tell a peer that we hold.
  *
- * On a new link: the tips, that is, logs that no newer held log names as wholly covered (R7), and
+ * On a new link: the tips, that is, logs that no newer held log names as wholly covered (R7); all logs
+ * of a node of whose logs one cannot be shown yet, since nobody learns from us what that one names; and
  * to a hub also those of our own that it has not receipted to the end, so that it repeats the
  * receipt if that was lost. Later: growth of what the peer does not follow, at most once in
  * announce_after_ms; and whatever it was seen to lack. */
@@ -22,13 +23,24 @@ static bool lacks_receipt(const struct log *log, const struct peer *peer)
            core_receipted(log, peer->hub_index) < log->held.covered;
 }
 
-static bool is_announced_at_first(const struct log *log, const struct peer *peer)
+/* Whether a log of this author, logs[first] being its first, is held and not covered at all: a transfer
+ * was cut before the first checkpoint. */
+static bool any_unproven(const struct core *core, size_t first)
+{
+    const char *node = core->logs[first]->id.node;
+    for (size_t i = first; i < core->log_count && strcmp(core->logs[i]->id.node, node) == 0; i++)
+        if (core->logs[i]->held.size > 0 && core->logs[i]->held.covered == 0)
+            return true;
+    return false;
+}
+
+static bool is_announced_at_first(const struct log *log, const struct peer *peer, bool unproven)
 {
     if (log->held.covered == 0)
         return false;
     if (SAMAD_BUG(OLD_LOGS_KEPT_BACK) && log->own && !log->live)
         return false;
-    if (core_log_is_tip(log) || log->frozen)
+    if (core_log_is_tip(log) || log->frozen || unproven)
         return true;
     return lacks_receipt(log, peer);
 }
@@ -63,10 +75,13 @@ static void heads_add(struct core *core, struct link *link, struct log *log)
 
 void core_announce_all(struct core *core, struct link *link)
 {
+    bool unproven = false; /* of the author whose logs are being looked at: they stand together */
     heads_begin(core);
     for (size_t i = 0; i < core->log_count; i++) {
         struct log *log = core->logs[i];
-        if (is_announced_at_first(log, link->peer) &&
+        if (i == 0 || strcmp(core->logs[i - 1]->id.node, log->id.node) != 0)
+            unproven = any_unproven(core, i);
+        if (is_announced_at_first(log, link->peer, unproven) &&
             core_policy_peer_may_hold(core, link->peer, &log->id) &&
             core_flow_make(core, link, log))
             heads_add(core, link, log);

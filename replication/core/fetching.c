@@ -109,16 +109,24 @@ static bool is_author(const struct link *link, const struct log *log)
     return strcmp(link->peer->options.node, log->id.node) == 0;
 }
 
+/* What a peer that offers so much can do for us: give records, or a checkpoint that covers records
+ * which are held and cannot be proven. Such are left when a transfer was cut before its checkpoint was
+ * reached, and the author has lost that checkpoint since. */
+static bool offers_more(const struct cursor *cursor, uint64_t offered)
+{
+    return offered > cursor->covered + SAMAD_BUG(LAST_RECORD_LEFT);
+}
+
 /* The author before everybody, then who offers most, then who has been here longest. */
 static struct link *best_source(struct core *core, struct log *log)
 {
+    const struct cursor *cursor = core_log_fetch_cursor(log);
     struct link *best = NULL;
-    uint64_t most = core_log_fetch_cursor(log)->size;
+    uint64_t most = cursor->covered;
     for (size_t i = 0; i < core->link_count; i++) {
         struct link *link = core->links[i];
         struct flow *flow = may_be_source(log, link) ? core_flow_find(link, log) : NULL;
-        if (!flow || flow->retry_at_ms != UINT64_MAX ||
-            flow->offered <= core_log_fetch_cursor(log)->size + SAMAD_BUG(LAST_RECORD_LEFT))
+        if (!flow || flow->retry_at_ms != UINT64_MAX || !offers_more(cursor, flow->offered))
             continue;
         if (is_author(link, log))
             return link;
@@ -130,9 +138,12 @@ static struct link *best_source(struct core *core, struct log *log)
     return best;
 }
 
-static void ask(struct core *core, struct link *link, struct log *log)
+/* Who has no record that is lacking is asked from the first that is not covered: what comes is held
+ * already, but the checkpoint that it belongs to counts. */
+static void ask(struct core *core, struct link *link, struct log *log, uint64_t offered)
 {
     const struct cursor *cursor = core_log_fetch_cursor(log);
+    bool lacks = offered > cursor->size;
     log->source = link;
     log->expected = cursor->size;
     log->shown = 0;
@@ -140,8 +151,8 @@ static void ask(struct core *core, struct link *link, struct log *log)
     core->scratch.type = MESSAGE_WANT;
     core->scratch.want = (struct message_want){
         .log = log->id,
-        .next = cursor->size,
-        .pending = cursor->pending,
+        .next = lacks ? cursor->size : cursor->covered,
+        .pending = lacks ? cursor->pending : cursor->covered,
     };
     core_send_message(core, link, &core->scratch);
 }
@@ -156,11 +167,12 @@ static void fetch_consider(struct core *core, struct log *log)
     struct link *link = best_source(core, log);
     if (!link || link == log->source)
         return;
-    if (log->source && core_flow_find(log->source, log)->offered > cursor->size &&
+    if (log->source && offers_more(cursor, core_flow_find(log->source, log)->offered) &&
         !is_author(link, log))
         return; /* more is on the way, they say; only the author need not be believed */
     struct flow *flow = core_flow_find(link, log);
-    bool big = flow->offered - cursor->size > core->options.catchup_threshold;
+    bool big = flow->offered > cursor->size &&
+               flow->offered - cursor->size > core->options.catchup_threshold;
     if (big && !core_admission_ask(core, link)) {
         flow->waiting = true;
         return;
@@ -168,7 +180,7 @@ static void fetch_consider(struct core *core, struct log *log)
     flow->waiting = false;
     if (log->source)
         set_big(log, false);
-    ask(core, link, log);
+    ask(core, link, log, flow->offered);
     set_big(log, big);
 }
 
@@ -228,16 +240,17 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
     }
 }
 
-/* A held log names it, and the peer may hold it: it is asked, and says so if it does not. (A source
- * sends all it has of its own accord.) */
+/* A held log names it, or its author signed a checkpoint of it, and the peer may hold it: it is asked,
+ * and says so if it does not. (A source sends all it has of its own accord.) */
 static void suppose(struct core *core, struct link *link, struct log *log)
 {
-    if (link->closed || link->state != LINK_READY || log->held.size >= log->named ||
+    uint64_t exists = log->held.pending > log->named ? log->held.pending : log->named;
+    if (link->closed || link->state != LINK_READY || log->held.size >= exists ||
         log->source == link || !core_policy_peer_may_hold(core, link->peer, &log->id))
         return;
     struct flow *flow = core_flow_make(core, link, log);
-    if (flow && flow->offered < log->named)
-        flow->offered = log->named;
+    if (flow && flow->offered < exists)
+        flow->offered = exists;
     core_fetch_look(core, log);
 }
 

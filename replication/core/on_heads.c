@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* Of our own logs a hub should never hold more than we do, nor less than it has cosigned. */
-static void compare_own(struct core *core, struct link *link, struct log *log, uint64_t size)
+void core_own_offered(struct core *core, struct link *link, struct log *log, uint64_t size)
 {
     if (size > log->held.size) {
         core_alarm_log(core, log, ALARM_ROLLBACK, core->options.node, log->held.size, size);
@@ -20,7 +19,7 @@ void core_fetch_offered(struct core *core, struct link *link, struct flow *flow,
     struct log *log = flow->log;
     flow->offered = size;
     if (log->own)
-        compare_own(core, link, log, size);
+        core_own_offered(core, link, log, size);
     core_fetch_look(core, log);
 }
 

@@ -24,7 +24,8 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
                           "not a log for this peer");
         return;
     }
-    core_hub_says(core, flow->log, link->peer, want->next);
+    if (flow->log->own && !flow->log->frozen) /* it may hold more than it can prove and announce */
+        core_own_offered(core, link, flow->log, want->next);
     flow->announce = false;
     if (want->next >= flow->log->held.covered) {
         decline(core, link, flow);

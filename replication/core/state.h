@@ -201,6 +201,8 @@ void core_fetch_resume_due(struct core *core);
 /* The store answered: this is what is held now. */
 void core_fetch_stored(struct core *core, struct log *log, bool branch,
                        const struct cursor *cursor);
+/* It says so of a log of ours: it should hold no more than we do, nor less than it has cosigned. */
+void core_own_offered(struct core *core, struct link *link, struct log *log, uint64_t size);
 /* The peer holds `size` records of it, as it says or shows. */
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
 /* When a link has announced everything: what we lack though a held log names it, it may have. */

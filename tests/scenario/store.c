@@ -365,6 +365,24 @@ enum err store_fork(struct store *store, const struct effect_store_fork *effect)
 /* ---- receiving ---------------------------------------------------------------------------------
  */
 
+/* It covers more of what is held than any note so far: kept; what is pending stays. */
+static bool covers_more(struct history *history, const struct checkpoint *checkpoint,
+                        struct bytes note)
+{
+    struct merkle_source source = history_source(history);
+    uint64_t pending_size = history_cursor(history).pending;
+    struct hash root;
+    if (checkpoint->size > history->count || checkpoint->size <= history_cursor(history).covered)
+        return false;
+    require(merkle_root(&source, checkpoint->size, &root) == OK);
+    if (!hash_equal(&root, &checkpoint->root))
+        return false;
+    history_note(history, checkpoint->size, &checkpoint->root, note);
+    while (history_cursor(history).pending < pending_size)
+        history->pending++;
+    return true;
+}
+
 enum err store_checkpoint(struct store *store, const struct effect_store_checkpoint *effect,
                           bool *proven)
 {
@@ -382,6 +400,8 @@ enum err store_checkpoint(struct store *store, const struct effect_store_checkpo
         return err;
     if (log->frozen && !effect->branch)
         return ERR_STALE;
+    if (covers_more(history, &checkpoint, message->note))
+        return OK;
     uint64_t pending_size = pending ? pending->size : 0;
     struct hash from_root = pending ? pending->root : empty;
     if (message->from == history->count && checkpoint.size < pending_size) {

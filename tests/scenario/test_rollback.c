@@ -224,3 +224,141 @@ Test(rollback, two_processes_with_one_identity_are_noticed_and_both_their_logs_k
     cr_assert(node_holds_all_of(hub, clone));
     world_free(world);
 }
+
+/* ---- what a cut transfer left behind; found by tests/models/replicate.pml ---------------------- */
+
+static size_t packages_left;
+
+static enum delivery lose_later_packages(struct node *to, struct message *message)
+{
+    (void)to;
+    if (message->type != MESSAGE_PACKAGE)
+        return DELIVER;
+    if (packages_left == 0)
+        return LOSE;
+    packages_left--;
+    return DELIVER;
+}
+
+/* The link is back for as long as one package takes: 256 records of those that were written. */
+static void heal_for_one_package(struct world *world)
+{
+    packages_left = 1;
+    world->meddle = lose_later_packages;
+    world_heal(world);
+    world_wait(world, 20000);
+    world_cut(world);
+    world->meddle = NULL;
+}
+
+Test(rollback, what_the_author_still_has_becomes_national_though_the_hub_holds_more_than_it_can_prove)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store backup;
+    pair(&world, &hub, &ardabil);
+    world_cut(world);
+    node_write(ardabil, 100);
+    store_copy(&backup, &ardabil->store);
+    node_write(ardabil, 300);
+    heal_for_one_package(world);
+    struct store_log *held = node_log(hub, "ardabil/hub/b1");
+    cr_assert_eq(history_cursor(&held->main).size, 256);
+    cr_assert_eq(history_cursor(&held->main).covered, 1);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &backup);
+    world_heal(world);
+    world_forget_transcript(world);
+    node_start(ardabil);
+    world_wait(world, 60000);
+    cr_assert_eq(world_count(world, "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=101 seen=256"), 1);
+    held = node_log(hub, "ardabil/hub/b1");
+    cr_assert_eq(held->cosigned, 101);
+    cr_assert_eq(history_cursor(&held->main).size, 256, "nothing held is dropped");
+    cr_assert_eq(core_national_size(ardabil->core, &held->id, 1), 101);
+    world_free(world);
+}
+
+Test(rollback, the_same_when_the_hub_holds_exactly_what_the_author_has)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store backup;
+    pair(&world, &hub, &ardabil);
+    world_cut(world);
+    node_write(ardabil, 255);
+    store_copy(&backup, &ardabil->store);
+    node_write(ardabil, 100);
+    heal_for_one_package(world);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &backup);
+    world_heal(world);
+    node_start(ardabil);
+    world_wait(world, 60000);
+    struct store_log *held = node_log(hub, "ardabil/hub/b1");
+    cr_assert_eq(history_cursor(&held->main).covered, 256);
+    cr_assert_eq(core_national_size(ardabil->core, &held->id, 1), 256);
+    world_free(world);
+}
+
+Test(rollback, a_hub_that_can_prove_nothing_of_a_lost_log_says_that_it_holds_it)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store empty = { 0 };
+    world = world_new();
+    hub = world_add(world, "hub", ROLE_HUB);
+    ardabil = world_add(world, "ardabil", ROLE_PROVINCE);
+    world_peers(ardabil, hub);
+    world_start(world);
+    world_wait(world, 3000);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &empty);
+    world_cut(world);
+    node_start(ardabil);
+    world_wait(world, 3000); /* opens b2, that names nothing */
+    node_write(ardabil, 300);
+    heal_for_one_package(world);
+    cr_assert_eq(history_cursor(&node_log(hub, "ardabil/hub/b2")->main).covered, 0);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &empty);
+    world_heal(world);
+    world_forget_transcript(world);
+    node_start(ardabil);
+    world_wait(world, 60000);
+    cr_assert_eq(world_count(world, "ardabil ! ROLLBACK by ardabil ardabil/hub/b2 held=0 seen=256"), 1);
+    world_free(world);
+}
+
+Test(rollback, a_log_named_only_by_one_that_cannot_be_shown_is_handed_back_all_the_same)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store empty = { 0 };
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 9);
+    world_wait(world, 3000);
+    cr_assert_eq(node_log(hub, "ardabil/hub/b1")->cosigned, 10);
+    node_stop(ardabil);
+    world_run(world);
+    world_cut(world);
+    node_start(ardabil);
+    world_wait(world, 3000); /* opens b2, that names b1 */
+    node_write(ardabil, 300);
+    heal_for_one_package(world);
+    cr_assert_eq(history_cursor(&node_log(hub, "ardabil/hub/b2")->main).covered, 0);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &empty);
+    world_heal(world);
+    node_start(ardabil);
+    world_wait(world, 60000);
+    struct store_log *back = node_log(ardabil, "ardabil/hub/b1");
+    cr_assert_not_null(back, "ten national records have come back");
+    cr_assert_eq(back->main.count, 10);
+    world_free(world);
+}

@@ -156,6 +156,43 @@ Test(replica, a_rolled_back_province_gets_its_suffix_back)
     pair_close(&pair);
 }
 
+/* Whatever the hub had by then, of a checkpoint that is lost with the province's disk: what both hold
+ * is proven, receipted, and nothing is dropped. */
+Test(replica, after_a_cut_and_a_rollback_all_that_the_province_holds_is_receipted)
+{
+    for (size_t cut = 1; cut < 24; cut++) {
+        struct pair pair;
+        struct hash root;
+        char file[FOLDER_PATH_SIZE], to[FOLDER_PATH_SIZE];
+        pair_open(&pair);
+        shell_write(&pair.province, &pair.log, 50, 1);
+        shell_close(&pair.province);
+        folder_path(file, pair.province_path, "data.mdb");
+        folder_path(to, pair.folder, "old.mdb");
+        file_copy(file, to);
+        shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+        shell_write(&pair.province, &pair.log, 600, 1);
+        pair_link(&pair);
+        shell_exchange(&pair.province, &pair.hub, NULL, cut);
+        pair_unlink(&pair);
+        uint64_t before = shell_held(&pair.hub, &pair.log, &root);
+        shell_close(&pair.province);
+        file_copy(to, file);
+        shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+        struct log_id second = sample_log("ardabil", "hub", 2);
+        shell_write(&pair.province, &second, 5, 2);
+        pair_link(&pair);
+        shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+        uint64_t held = shell_held(&pair.province, &pair.log, &root);
+        cr_expect_eq(receipted(&pair), held, "cut after %zu: %u of %u", cut,
+                     (unsigned)receipted(&pair), (unsigned)held);
+        cr_expect_geq(shell_held(&pair.hub, &pair.log, &root), before, "cut after %zu", cut);
+        if (before > 50)
+            cr_expect(pair.province.alarms[ALARM_ROLLBACK] > 0, "cut after %zu", cut);
+        pair_close(&pair);
+    }
+}
+
 /* The first 20 records are common, then the hub holds 10 of one branch and 15 of the other. */
 static void pair_fork(struct pair *pair)
 {

@@ -376,6 +376,40 @@ Test(log, the_accepted_checkpoint_advances_only_from_the_one_compared_with)
     log_fixture_close(&fixture);
 }
 
+Test(log, a_note_of_what_is_held_is_kept_and_leaves_what_is_pending)
+{
+    struct log_fixture fixture;
+    struct log_id id = sample_log("gilan", "hub", 1);
+    struct checkpoint checkpoint = { .log = id, .size = 7 };
+    struct log_state state;
+    struct buffer note = { 0 };
+    uint64_t size;
+    log_fixture_open(&fixture);
+    uint32_t number = fixture_create(&fixture, &id);
+    cr_assert_eq(advance(&fixture, number, &id, 0, 30), OK);
+    struct store_txn txn = writing(&fixture);
+    cr_assert_eq(log_note_accept(fixture.logs, &txn, number, &checkpoint, bytes_of_string("7")),
+                 ERR_GAP);
+    store_abort(&txn);
+    fixture_append(&fixture, number, &id, 20, false);
+    txn = writing(&fixture);
+    cr_assert_eq(log_note_accept(fixture.logs, &txn, number, &checkpoint, bytes_of_string("7")), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    txn = reading(&fixture);
+    cr_assert_eq(log_note(fixture.logs, &txn, number, 1, 20, &note, &size), OK);
+    cr_assert_eq(size, 7);
+    cr_assert_eq(log_state_get(fixture.logs, &txn, number, &state), OK);
+    cr_assert_eq(state.pending_size, 30);
+    store_abort(&txn);
+    buffer_close(&note);
+    txn = writing(&fixture);
+    cr_assert_eq(log_freeze(fixture.logs, &txn, number, bytes_of_string("evidence")), OK);
+    cr_assert_eq(log_note_accept(fixture.logs, &txn, number, &checkpoint, bytes_of_string("7")),
+                 ERR_STALE);
+    store_abort(&txn);
+    log_fixture_close(&fixture);
+}
+
 static enum err cosign(struct log_fixture *fixture, uint32_t number, uint64_t size)
 {
     struct store_txn txn = writing(fixture);
