@@ -5,8 +5,8 @@
  * A crash keeps any part of what was not synced: of a commit of the store all or nothing (its root is
  * written last), of the journal's newest entry all, nothing, or a torn one that its checksum shows.
  * At start the ends of the two are compared and the shorter is made whole from the other, one group
- * at a time; then the log is folded and the writer opens. A group that fails answers nobody and is
- * settled in the same way. README.md says which function is which, and what is left out.
+ * at a time; then the log is folded and the writer opens. A group that the store refuses is taken back
+ * from the journal before anybody is told. README.md says which function is which, and what is left out.
  *
  *   sizes      COMMANDS of clients, who ask again until they are answered; STOPS: crashes, failed
  *              syncs and refusals for want of room; LOSSES of a device; JOURNAL 1, or 0 without one
@@ -45,6 +45,7 @@ bool known[COMMANDS + 1];          /* by their idempotency keys: in `memory` */
 byte durable;                      /* engine->durable_group, in records */
 byte flight_end;                   /* records [durable, flight_end) are on their way; 0: none */
 bool store_synced, journal_synced; /* of the flight */
+bool store_refused;                /* its transaction failed, and was aborted */
 byte frozen_end;                   /* the frozen memory table ends here; 0: none */
 
 /* ---- the judge's --------------------------------------------------------------------------------- */
@@ -103,7 +104,66 @@ end:
     od
 }
 
+inline forget_memory()
+{
+    for (i : 0 .. ROOM - 1) { memory[i] = 0 }
+    for (i : 1 .. COMMANDS) { known[i] = false }
+    memory_size = 0;
+    durable = 0;
+    flight_end = 0;
+    store_synced = false;
+    journal_synced = false;
+    store_refused = false;
+    frozen_end = 0;
+    state = DOWN
+}
+
+/* ---- opening: what every start and every reopening must find -------------------------------------- */
+
+/* What a reader of the journal finds: up to the first entry that its checksum refuses. */
+#define READABLE (torn_at > 0 && torn_at - 1 < journal_size -> torn_at - 1 : journal_size)
+
+/* Every acknowledged command is there, each once, on both devices; views are behind the log. */
+inline judge_recovered()
+{
+    for (j : 1 .. COMMANDS) {
+        n = 0;
+        for (i : 0 .. ROOM - 1) {
+            if
+            :: i < store_size && store[i] == j -> n++
+            :: else
+            fi
+        }
+        assert(n <= 1);                       /* nothing is there twice (I3, I4) */
+        assert(!acknowledged[j] || n == 1);   /* nothing acknowledged is lost (I1) */
+        assert(!refused[j] || n == 0);        /* «failed» was true */
+        acknowledged[j] = n == 1;             /* from now on readers see it */
+        known[j] = n == 1
+    }
+    for (i : 0 .. ROOM - 1) {
+        assert(i >= store_size || store[i] != 0);
+        assert(JOURNAL == 0 || i >= store_size || journal[i] == store[i])
+    }
+    assert(JOURNAL == 0 || journal_size == store_size);
+    assert(views_cursor <= store_size);       /* never ahead of the durable log (D5, T4) */
+    assert(views_content == views_cursor)     /* content and cursor say the same (V1) */
+}
+
+/* The tail is folded, the writer opens. */
+inline open_writer()
+{
+    judge_recovered();
+    for (i : 0 .. ROOM - 1) { memory[i] = (i < store_size -> store[i] : 0) }
+    memory_size = store_size;
+    durable = store_size;
+    state = RUNNING
+}
+
 /* ---- the two devices: log_transact, and the journal's thread -------------------------------------- */
+
+/* Whatever was under way when the power went: kept or not, each device by its own chance. */
+#define STORE_OPEN   (state == RUNNING && flight_end > 0 && !store_synced && !store_refused)
+#define JOURNAL_OPEN (state == RUNNING && flight_end > 0 && !journal_synced)
 
 inline write_store()
 {
@@ -127,7 +187,7 @@ proctype devices()
 end:
     do
     :: d_step { /* store_commit has returned OK */
-        state == RUNNING && flight_end > 0 && !store_synced ->
+        STORE_OPEN ->
         write_store();
         store_synced = true
        }
@@ -135,6 +195,15 @@ end:
         state == RUNNING && flight_end > 0 && !journal_synced ->
         write_journal();
         journal_synced = true
+       }
+    :: d_step { /* FAILING: journal_undo, synced; then «failed» is said, and the writer opens again */
+        state == RUNNING && store_refused && journal_synced ->
+        for (n : durable .. memory_size - 1) { refused[memory[n]] = true }
+#ifndef ANSWER_FAILED
+        journal_size = (JOURNAL -> durable : 0);
+#endif
+        forget_memory();
+        open_writer()
        }
 #ifdef ACK_BEFORE_SYNC
     :: d_step { state == RUNNING && flight_end > 0 ->
@@ -188,23 +257,6 @@ end:
 
 /* ---- what ends it ---------------------------------------------------------------------------------- */
 
-inline forget_memory()
-{
-    for (i : 0 .. ROOM - 1) { memory[i] = 0 }
-    for (i : 1 .. COMMANDS) { known[i] = false }
-    memory_size = 0;
-    durable = 0;
-    flight_end = 0;
-    store_synced = false;
-    journal_synced = false;
-    frozen_end = 0;
-    state = DOWN
-}
-
-/* Whatever was under way when the power went: kept or not, each device by its own chance. */
-#define STORE_OPEN   (state == RUNNING && flight_end > 0 && !store_synced)
-#define JOURNAL_OPEN (state == RUNNING && flight_end > 0 && !journal_synced)
-
 proctype nature()
 {
     byte keep;
@@ -238,22 +290,12 @@ end:
         store_size = durable
        }
 #endif
-#ifdef ANSWER_FAILED
-    :: d_step { /* the store has no room: «failed» is said at once, while the journal may hold it */
+    :: d_step { /* no room: ERR_FULL, the transaction was aborted */
         stops < STOPS && STORE_OPEN ->
         stops++;
-        for (n : durable .. memory_size - 1) { refused[memory[n]] = true }
-        forget_memory();
-        n = 0
-       }
-#else
-    :: d_step { /* no room: ERR_FULL, the transaction was aborted; settled as after a crash */
-        stops < STOPS && STORE_OPEN ->
-        stops++;
-        forget_memory();
+        store_refused = true;
         SAY("the store has no room\n")
        }
-#endif
     :: d_step { /* the store's device is gone or damaged, and noticed to be: ERR_CORRUPT, other heads */
         losses < LOSSES && !degraded ->
         SAY("loses the store\n");
@@ -279,35 +321,6 @@ end:
 }
 
 /* ---- starting --------------------------------------------------------------------------------------- */
-
-/* What a reader of the journal finds: up to the first entry that its checksum refuses. */
-#define READABLE (torn_at > 0 && torn_at - 1 < journal_size -> torn_at - 1 : journal_size)
-
-/* Every acknowledged command is there, each once, on both devices; views are behind the log. */
-inline judge_recovered()
-{
-    for (j : 1 .. COMMANDS) {
-        n = 0;
-        for (i : 0 .. ROOM - 1) {
-            if
-            :: i < store_size && store[i] == j -> n++
-            :: else
-            fi
-        }
-        assert(n <= 1);                       /* nothing is there twice (I3, I4) */
-        assert(!acknowledged[j] || n == 1);   /* nothing acknowledged is lost (I1) */
-        assert(!refused[j] || n == 0);        /* «failed» was true */
-        acknowledged[j] = n == 1;             /* from now on readers see it */
-        known[j] = n == 1
-    }
-    for (i : 0 .. ROOM - 1) {
-        assert(i >= store_size || store[i] != 0);
-        assert(JOURNAL == 0 || i >= store_size || journal[i] == store[i])
-    }
-    assert(JOURNAL == 0 || journal_size == store_size);
-    assert(views_cursor <= store_size);       /* never ahead of the durable log (D5, T4) */
-    assert(views_content == views_cursor)     /* content and cursor say the same (V1) */
-}
 
 proctype starter()
 {
@@ -358,12 +371,8 @@ end:
 #else
         state == REPAIRING && torn_at == 0 && (JOURNAL == 0 || journal_size == store_size) ->
 #endif
-        judge_recovered();
-        for (i : 0 .. ROOM - 1) { memory[i] = (i < store_size -> store[i] : 0) }
-        memory_size = store_size;
-        durable = store_size;
-        degraded = false;
-        state = RUNNING
+        open_writer();
+        degraded = false
        }
     od
 }
