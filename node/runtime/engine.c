@@ -60,6 +60,8 @@ void engine_fail(struct engine *engine, enum err err, const char *what)
     engine_unlock(engine);
     if (!first)
         return;
+    if (what == NULL || *what == '\0') /* the store did not say it: damage in what it gave */
+        what = err_text(err);
     log_event(LOG_EVENT_ERROR, "engine.failed", "error", err_name(err), "what", what, NULL);
     if (engine->options.on_failed != NULL)
         engine->options.on_failed(engine->options.context, err, what);

@@ -21,11 +21,35 @@ static const struct index_dump *restored_state(const struct index *index, size_t
             index_event(index, at)->kind == HISTORY_UP)
             *up_at = at;
     }
+    for (size_t i = 0; i < index->incident_count; i++) { /* and put back once more before it ran */
+        size_t at = index->incidents[i];
+        enum history_kind kind = index_event(index, at)->kind;
+        if (at > restored_at && at < *up_at && index_event(index, at)->host == host &&
+            (kind == HISTORY_RESTORE || kind == HISTORY_DISK_LOST))
+            return NULL;
+    }
     for (size_t i = 0; i < index->dump_count && !state; i++)
         if (index->dumps[i].dump->host == host && index->dumps[i].at > restored_at &&
             index->dumps[i].at < *up_at)
             state = &index->dumps[i];
     return state;
+}
+
+/* A receipt that was sent may have been lost on the way: only who holds it can notice. */
+static bool is_held(const struct index *index, const struct index_dump *state,
+                    const struct index_note *note)
+{
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_dump *dump = &index->dumps[i];
+        const struct dump_log *log = dump->dump->host == state->dump->host
+                                         ? NULL
+                                         : index_dump_log(dump, note->note.origin, false);
+        for (size_t k = 0; log && k < log->receipt_count; k++)
+            if (strcmp(log->receipts[k].hub, state->host->node) == 0 &&
+                log->receipts[k].size >= note->note.size)
+                return true;
+    }
+    return false;
 }
 
 /* A note seen on its way before the restore covers more of a log than the restored state holds. */
@@ -39,7 +63,7 @@ static const struct index_note *receipted_beyond(const struct index *index,
         if (!note->receipt || !note->sent || note->at > restored_at)
             continue;
         if (state->host->hub)
-            concerns = index_is_cosigned(note, state->dump->host);
+            concerns = index_is_cosigned(note, state->dump->host) && is_held(index, state, note);
         const struct dump_log *log = index_dump_log(state, note->note.origin, false);
         if (concerns && (!log || log->size < note->note.size))
             return note;

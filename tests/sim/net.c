@@ -694,9 +694,25 @@ void net_killed(struct sim_node *node, bool host_gone)
         socket_close(socket, true);
 }
 
+/* Its peers' connections are unknown there: what they send is answered by a reset. */
 void net_host_back(struct sim_node *node)
 {
+    if (!net.host_gone[node->index])
+        return;
     net.host_gone[node->index] = false;
+    for (struct connection *connection = net.connections; connection != NULL;
+         connection = connection->next)
+        for (unsigned end = 0; end < 2; end++) {
+            struct pipe *pipe = &connection->pipes[end];
+            if (connection->nodes[end] != node || connection->ends[end] != NULL)
+                continue;
+            connection->silent = false;
+            if (pipe->waits_since_ns == 0)
+                continue;
+            pipe->waits_since_ns = 0;
+            sim_at(&pipe->event,
+                   sim_now_ns() + dice_between(random_stream(STREAM_NET), SIM_MS, 60 * SIM_S));
+        }
 }
 
 void net_begin(void)

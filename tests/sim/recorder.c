@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* Stores are also read at each end of a process, until so many records have been: what the reading
  * costs a run stays bounded. */
@@ -84,6 +85,10 @@ void recorder_end(void)
 
 void recorder_dump(const struct sim_node *node, const char *label)
 {
+    char file[SIM_PATH_SIZE + 16];
+    snprintf(file, sizeof file, "%s/log/data.mdb", node->data);
+    if (access(file, F_OK) != 0)
+        return; /* there is no store yet */
     struct sim_node *inside = sim_outside();
     struct dump_options options = { .label = label, .data_key = node->keyring.data.bytes };
     struct dump *dump = dump_read(node->data, &options);

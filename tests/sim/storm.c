@@ -210,7 +210,7 @@ static void set_faults(struct fault *fault, bool on)
     if (fault->kind == FAULT_READ_ERROR)
         faults.read_error = rate;
     else if (fault->kind == FAULT_SHORT_WRITE)
-        faults.short_write = faults.interrupted = on ? rate * 50 : 0;
+        faults.short_write = faults.interrupted = on ? rate * 5 : 0;
     disk_set_faults(fault->a->disk, &faults);
 }
 
@@ -285,6 +285,17 @@ static void restore(struct fault *fault)
         node_restart_after(node, down_time(fault));
 }
 
+bool storm_harms_disk(const struct sim_node *node)
+{
+    for (unsigned i = 0; i < storm.count; i++) {
+        const struct fault *fault = &storm.faults[i];
+        if (fault->lasts && fault->a == node && TOLD[fault->kind] != NULL &&
+            strncmp(TOLD[fault->kind], "disk.", 5) == 0)
+            return true;
+    }
+    return node->damaged;
+}
+
 void storm_replace_disk(struct sim_node *node)
 {
     node_kill(node, END_PROCESS);
@@ -314,6 +325,9 @@ static bool clone_node(struct fault *fault)
         return false;
     require(disk_restore(fault->twin->disk, fault->snapshot) == OK);
     recorder_cloned(fault->twin, fault->a, sim_now_ns());
+    if (fault->a->damaged)
+        recorder_fault(fault->twin, "rest.flip", NULL, true);
+    fault->twin->damaged = fault->a->damaged;
     if (dice_chance(&fault->dice, 1, 2)) /* the machine was copied with its random generator */
         fault->twin->ids = fault->a->ids;
     node_start(fault->twin);
