@@ -35,13 +35,25 @@ static const struct index_dump *restored_state(const struct index *index, size_t
     return state;
 }
 
-/* A receipt that was sent may have been lost on the way: only who holds it can notice. */
+/* Another hub may give back what this one lacks before anybody who could notice reaches it. */
+static bool has_other_hub(const struct index *index, const struct index_dump *state)
+{
+    for (size_t i = 0; i < history_host_count(index->history); i++) {
+        const struct history_host *host = history_host(index->history, (uint32_t)i);
+        if (host->hub && strcmp(host->node, state->host->node) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A receipt that was sent may have been lost on the way, or with who held it: only who still holds it
+ * in the end could notice. */
 static bool is_held(const struct index *index, const struct index_dump *state,
                     const struct index_note *note)
 {
     for (size_t i = 0; i < index->dump_count; i++) {
         const struct index_dump *dump = &index->dumps[i];
-        const struct dump_log *log = dump->dump->host == state->dump->host
+        const struct dump_log *log = dump->dump->host == state->dump->host || !dump->settled
                                          ? NULL
                                          : index_dump_log(dump, note->note.origin, false);
         for (size_t k = 0; log && k < log->receipt_count; k++)
@@ -63,7 +75,8 @@ static const struct index_note *receipted_beyond(const struct index *index,
         if (!note->receipt || !note->sent || note->at > restored_at)
             continue;
         if (state->host->hub)
-            concerns = index_is_cosigned(note, state->dump->host) && is_held(index, state, note);
+            concerns = index_is_cosigned(note, state->dump->host) &&
+                       is_held(index, state, note) && !has_other_hub(index, state);
         const struct dump_log *log = index_dump_log(state, note->note.origin, false);
         if (concerns && (!log || log->size < note->note.size))
             return note;
