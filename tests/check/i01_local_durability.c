@@ -45,7 +45,7 @@ static bool is_excused(const struct index *index, const struct index_call *call,
                        const struct index_dump *dump, kept_in *kept)
 {
     unsigned harms = index_harms(index, dump->dump->host, call->promised_at, dump->at);
-    if (harms & HARM_REST)
+    if ((harms & (HARM_REST | HARM_ROLLBACK)) == HARM_REST) /* damaged, and not replaced since */
         return (harms & HARM_LOST_SYNC) || dump->dump->problem_count > 0;
     if ((harms & HARM_ROLLBACK) == 0)
         return false;
