@@ -98,6 +98,24 @@ static enum err say_store(struct buffer *problem, const char *data, enum err err
     return err;
 }
 
+/* Who holds the lock, for whoever wonders. 0 or an errno: a call that is interrupted or writes less
+ * than was asked is no failure. */
+static int write_pid(int file)
+{
+    char pid[32];
+    size_t size = (size_t)snprintf(pid, sizeof pid, "%ld\n", (long)getpid()), done = 0;
+    while (ftruncate(file, 0) != 0)
+        if (errno != EINTR)
+            return errno;
+    while (done < size) {
+        ssize_t more = pwrite(file, pid + done, size - done, (off_t)done);
+        if (more < 0 && errno != EINTR)
+            return errno;
+        done += more > 0 ? (size_t)more : 0;
+    }
+    return 0;
+}
+
 /* One process a data folder: two would sign different records at one position. */
 static enum err take_lock(struct site *site, struct buffer *problem)
 {
@@ -124,10 +142,8 @@ static enum err take_lock(struct site *site, struct buffer *problem)
         return say_next(problem, ERR_BUSY,
                         "stop that one, or give this node a data folder of its own");
     }
-    int size = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(site->lock, 0) != 0 || pwrite(site->lock, pid, (size_t)size, 0) != size)
-        return say(problem, errno == ENOSPC ? ERR_FULL : ERR_IO, path, strerror(errno));
-    return OK;
+    int code = write_pid(site->lock);
+    return code == 0 ? OK : say(problem, code == ENOSPC ? ERR_FULL : ERR_IO, path, strerror(code));
 }
 
 static void on_advanced(void *context, const struct checkpoint *checkpoint, struct bytes note)

@@ -530,7 +530,7 @@ static void decider_end(struct decider *decider)
     engine->ready = false;
     engine_unlock(engine);
     if (!failed) /* after a failure nobody is answered (design D4) */
-        command_list_done(&decider->taken, SAMAD_BUG(ANSWER_AT_STOP) ? OK : ERR_CLOSED);
+        command_list_done(&decider->taken, ERR_CLOSED);
     writer_close(decider->writer);
 
     engine_lock(engine);

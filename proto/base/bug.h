@@ -14,7 +14,6 @@
     /* acknowledging */                                                                            \
     X(ANSWER_BEFORE_COMMIT, "I1 I9", "a command is answered when it is decided")                  \
     X(ANSWER_FAILED_GROUP, "I1", "the commands of a group that failed are told that all is well") \
-    X(ANSWER_AT_STOP, "I1", "what was queued when the node stops is told that all is well")       \
     X(SETTLE_LOSES_GROUP, "I1", "reopening drops the group that gathers, its commands live on")   \
     X(NO_SYNC, "I1 I9", "the stores are never synced")                                            \
     X(NO_ROOT_SYNC, "I1 I9", "the data is synced and the new root is not")                         \
