@@ -144,7 +144,7 @@ struct history_claim {
 struct history_alarm {
     const char *name;    /* as the status has it: "fork", "rollback", … */
     const char *subject; /* log or node */
-    const char *text;
+    const char *text;    /* the peer concerned, or "" */
 };
 
 struct history_mark {

@@ -46,11 +46,10 @@ static bool is_excused(const struct index *index, const struct index_dump *hub, 
                        const struct index_log *log, uint64_t size, const struct check_hash *root)
 {
     unsigned harms = index_harms(index, hub->dump->host, since, hub->at);
-    if (harms & HARM_REST)
-        return (harms & HARM_LOST_SYNC) || hub->dump->problem_count > 0;
-    if ((harms & HARM_ROLLBACK) == 0)
-        return false;
-    return !hub->settled || !is_held_elsewhere(index, hub, log, size, root);
+    if ((harms & HARM_REST) && ((harms & HARM_LOST_SYNC) || hub->dump->problem_count > 0))
+        return true;
+    return (harms & HARM_ROLLBACK) &&
+           (!hub->settled || !is_held_elsewhere(index, hub, log, size, root));
 }
 
 static void judge_receipt(const struct index *index, struct check_report *report,

@@ -54,11 +54,11 @@ static void judge_claim(const struct index *index, struct check_report *report, 
     const struct dump_log *log = index_dump_log(next, event->claim.log, false);
     const struct index_log *all = index_log_of(index, event->claim.log);
     check_looked(report);
-    if (!log || log->size < event->claim.size)
+    if ((log ? log->size : 0) < event->claim.size)
         check_violated(report, "%s said that it holds %llu records of %s; later it has %llu",
                        next->host->name, (unsigned long long)event->claim.size, event->claim.log,
                        (unsigned long long)(log ? log->size : 0));
-    else if (!check_hash_is_zero(&event->claim.root) &&
+    else if (event->claim.size > 0 && !check_hash_is_zero(&event->claim.root) &&
              index_root_of(all, event->claim.size, &event->claim.root) == ROOT_OF_NEITHER)
         check_violated(report, "%s told a root of %llu records of %s that they do not have",
                        next->host->name, (unsigned long long)event->claim.size, event->claim.log);

@@ -36,7 +36,8 @@ static void judge_copy(const struct index *index, struct check_report *report,
     if (!author || copy->log->branch)
         return;
     uint64_t differs = index_difference(copy->log, author->log);
-    bool known = copy->log->fork_count > 0 || author->log->fork_count > 0;
+    bool known = copy->log->fork_count > 0 || author->log->fork_count > 0 ||
+                 index_node_was_cloned(index, log->node);
     if (differs != UINT64_MAX && !known && !index_is_malicious(index, log->node))
         check_violated(report, "%s at «%s» holds another record %llu of %s than its author",
                        copy->dump->host->name, copy->dump->dump->label, (unsigned long long)differs,

@@ -42,7 +42,8 @@ static void judge_stores(const struct index *index, struct check_report *report,
         for (size_t k = 0; k < log->copy_count; k++) {
             const struct index_copy *copy = &log->copies[k];
             if (copy->dump->dump->host != host || copy->dump->at < damaged_at || !log->main ||
-                log->main->log->fork_count > 0 || copy->log->branch)
+                log->main->log->fork_count > 0 || copy->log->branch ||
+                index_node_was_cloned(index, log->node))
                 continue;
             check_looked(report);
             if (copy->differs != UINT64_MAX && copy->log->fork_count == 0)

@@ -102,6 +102,7 @@ static bool is_alarmed(const struct index *index, size_t from, const struct inde
         if (event->kind != HISTORY_ALARM || !is_named(event->alarm.name, wanted))
             continue;
         if (strstr(event->alarm.subject, state->host->node) ||
+            strcmp(event->alarm.text, state->host->node) == 0 ||
             strstr(event->alarm.subject, note->note.origin) ||
             (event->host != HISTORY_NO_HOST &&
              strcmp(index_host(index, event->host)->node, state->host->node) == 0))

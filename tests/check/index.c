@@ -533,9 +533,8 @@ bool index_node_was_cloned(const struct index *index, const char *node)
 {
     for (size_t i = 0; i < index->incident_count; i++) {
         const struct history_event *event = index_event(index, index->incidents[i]);
-        const struct history_host *host =
-            event->kind == HISTORY_CLONE ? index_host(index, event->host) : NULL;
-        if (host && strcmp(host->node, node) == 0)
+        const struct history_host *host = index_host(index, event->host);
+        if (event->kind == HISTORY_CLONE && host && strcmp(host->node, node) == 0)
             return true;
     }
     return false;

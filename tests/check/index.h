@@ -148,11 +148,11 @@ enum index_harm {
 unsigned index_harms(const struct index *index, uint32_t host, size_t from, size_t to);
 /* The node was ever put back, cloned, or lost a disk: it has, or had, several histories. */
 bool index_node_was_rolled_back(const struct index *index, const char *node);
+/* Two hosts ran as this node. A twin with its random state, too, opens a log of the same id: then the
+ * node honestly has two histories of one log, a fork like any other. */
+bool index_node_was_cloned(const struct index *index, const char *node);
 /* A fault whose name begins so is active on the host at any time in [from, to], or was over for no
  * longer than `recovering_ns` at `from`. */
-/* It had two hosts at some time. */
-bool index_node_was_cloned(const struct index *index, const char *node);
-
 bool index_fault_active(const struct index *index, const char *prefix, uint32_t host, size_t from,
                         size_t to, uint64_t recovering_ns);
 /* It was up `settled_ns` before `at`, and nothing ended that up to `until` or `after_ns` later. */

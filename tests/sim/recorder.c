@@ -329,7 +329,10 @@ void __wrap_status_alarm(struct replicator *replicator, const struct effect_alar
     snprintf(subject, sizeof subject, "%s", alarm->node);
     if (alarm->has_log)
         log_id_origin(&alarm->log, subject);
-    recorder_alarm(sim_current(), alarm_name(alarm->alarm), subject);
+    tell(sim_current(), (struct history_event){ .kind = HISTORY_ALARM,
+                                                .alarm = { .name = alarm_name(alarm->alarm),
+                                                           .subject = subject,
+                                                           .text = alarm->node } });
     __real_status_alarm(replicator, alarm);
 }
 
