@@ -219,7 +219,8 @@ static void member_of(char *out, size_t room, struct bytes content, const char *
 {
     char wanted[32];
     int size = snprintf(wanted, sizeof wanted, "\"%s\":\"", name);
-    const char *found = memmem(content.data, content.size, wanted, (size_t)size);
+    const char *found =
+        content.size > 0 ? memmem(content.data, content.size, wanted, (size_t)size) : NULL;
     out[0] = '\0';
     if (found == NULL)
         return;
