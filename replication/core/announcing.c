@@ -16,10 +16,11 @@ bool core_log_is_tip(const struct log *log)
     return log->held.covered > log->named;
 }
 
-/* Of our own logs; one that was handed back, for example. Announced, the hub gives it again. */
+/* Of our own logs; one that was handed back, for example. Announced, the hub gives it again. Also the
+ * live log: where a clone of this node names it, it is no tip. */
 static bool lacks_receipt(const struct log *log, const struct peer *peer)
 {
-    return log->own && !log->live && peer->hub_index < CORE_HUB_MAX &&
+    return log->own && peer->hub_index < CORE_HUB_MAX &&
            core_receipted(log, peer->hub_index) < log->held.covered;
 }
 
@@ -115,7 +116,7 @@ void core_announce_growth(struct core *core, struct log *log)
         if (flow->subscribed)
             core_sending_ready(link, flow);
         else if (flow->offered < log->held.covered ? core_log_is_tip(log) || flow->asked
-                                                   : lacks_receipt(log, link->peer))
+                                                   : !log->live && lacks_receipt(log, link->peer))
             core_announce_one(core, link, log);
     }
 }
