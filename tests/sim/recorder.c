@@ -261,7 +261,8 @@ static void tell_answer(const struct sim_node *node, const struct client_event *
     struct history_answer answer = {
         .call = event->operation,
         .status = event->status,
-        .duplicate = memmem(event->content.data, event->content.size, "\"duplicate\":true", 16) != NULL,
+        .duplicate = event->content.size > 0 &&
+                     memmem(event->content.data, event->content.size, "\"duplicate\":true", 16) != NULL,
         .national = event->action == CLIENT_LOOKUP && strcmp(state, "national") == 0,
         .code = code,
         .case_id = case_id
