@@ -12,11 +12,31 @@
 
 /* ---- in the logs --------------------------------------------------------------------------- */
 
+/* The later log names the other itself, as held that far. */
+static bool names(const struct index *index, const struct index_request *later,
+                  const struct index_request *earlier)
+{
+    const struct index_log *log = index_log_of(index, later->log->origin);
+    for (size_t i = 0; log && i < log->copy_count; i++) {
+        const struct dump_log *copy = log->copies[i].log;
+        for (size_t k = 0; k < copy->parent_count; k++)
+            if (strcmp(copy->parents[k].log, earlier->log->origin) == 0 &&
+                copy->parents[k].size > earlier->record->position)
+                return true;
+    }
+    return false;
+}
+
+/* A writer names only the tips of what it holds. That it holds what these name in turn is certain
+ * where its node never lost anything; after a loss the tips may come back before their ancestors. */
 static bool knew(const struct index *index, const struct index_request *later,
                  const struct index_request *earlier)
 {
-    return index_covered(index, later->log->origin, earlier->log->origin) >
-           earlier->record->position;
+    if (names(index, later, earlier))
+        return true;
+    return !index_node_was_rolled_back(index, later->log->node) &&
+           index_covered(index, later->log->origin, earlier->log->origin) >
+               earlier->record->position;
 }
 
 static void judge_pair(const struct index *index, struct check_report *report,

@@ -242,6 +242,28 @@ Test(i04, a_key_twice_in_logs_that_could_not_know_each_other_is_none)
     history_free(history);
 }
 
+Test(i04, a_node_that_lost_its_disk_knows_only_what_its_log_names_itself)
+{
+    struct history *history = sample_good();
+    struct dump *dump = sample_dump(history, HUB, "final");
+    struct dump_log *third = dump_add_log(dump, "samad/ardabil/hub/33333333333333333333333333333333", false);
+    struct dump_record incarnation = { .kind = 1, .hash = sample_hash(70) };
+    struct dump_record again = final_log(history, HUB, SAMPLE_LOG_1)->records[1];
+    again.hash = sample_hash(71);
+    dump_add_record(dump, third, &incarnation);
+    dump_add_record(dump, third, &again);
+    dump_add_parent(dump, third, &(struct dump_head){ .log = SAMPLE_LOG_2, .size = 1 });
+    struct check_report *report = check_history(history, "I4");
+    cr_assert_gt(report->violation_count, 0, "through log 2, which names log 1");
+    check_report_free(report);
+    sample_insert(history, sample_event(history, HISTORY_FAULT_END, 0),
+                  life(HISTORY_DISK_LOST, ARDABIL, 0));
+    report = check_history(history, "I4");
+    cr_assert_eq(report->violation_count, 0, "log 1 may not have come back by then");
+    check_report_free(report);
+    history_free(history);
+}
+
 Test(i04, another_code_for_a_retry_is_seen)
 {
     struct history *history = sample_good();
