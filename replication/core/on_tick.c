@@ -20,7 +20,8 @@ static uint64_t link_deadline(const struct core *core, const struct link *link)
         return link->opened_at_ms + options->hello_limit_ms;
     uint64_t last = link->heard_at_ms > link->pinged_at_ms ? link->heard_at_ms : link->pinged_at_ms;
     uint64_t next = last + options->ping_after_ms;
-    uint64_t end = link->heard_at_ms + options->silence_limit_ms;
+    uint64_t end =
+        SAMAD_BUG(SILENCE_IGNORED) ? UINT64_MAX : link->heard_at_ms + options->silence_limit_ms;
     if (end < next)
         next = end;
     if (link->announce_due && link->announce_at_ms < next)
