@@ -56,8 +56,10 @@ enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
                          const struct record_header *header, struct bytes facts)
 {
     struct erase_facts erase;
-    if (header->kind != RECORD_ERASE || erase_facts_decode(&erase, facts) != OK ||
-        strcmp(erase.log.node, header->log.node) != 0)
+    enum err err = header->kind == RECORD_ERASE ? erase_facts_decode(&erase, facts) : ERR_INVALID;
+    if (err == ERR_NOMEM)
+        return err; /* says nothing of the facts: the erasure must not be forgotten */
+    if (err != OK || strcmp(erase.log.node, header->log.node) != 0)
         return OK;
     struct log_key key = erase_key(&erase.log, erase.position);
     store_put(txn, LOG_ERASURES, log_key_bytes(&key), BYTES_NONE);

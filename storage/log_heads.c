@@ -10,7 +10,10 @@ static enum err parents_decode(struct bytes facts, struct log_head *parents, siz
 {
     struct incarnation_facts incarnation = { .parents = NULL };
     struct bytes part = bytes_of(facts.data + SALT_SIZE, facts.size - SALT_SIZE);
-    if (incarnation_facts_decode(&incarnation, part) != OK || incarnation.parent_count == 0)
+    enum err err = incarnation_facts_decode(&incarnation, part);
+    if (err == ERR_NOMEM)
+        return err;
+    if (err != OK || incarnation.parent_count == 0)
         return OK;
     if (incarnation.parent_count > max)
         return ERR_TOO_LARGE;
@@ -18,7 +21,7 @@ static enum err parents_decode(struct bytes facts, struct log_head *parents, siz
     if (!all)
         return ERR_NOMEM;
     incarnation.parents = all;
-    enum err err = incarnation_facts_decode(&incarnation, part);
+    err = incarnation_facts_decode(&incarnation, part);
     if (err == OK) {
         memcpy(parents, all, incarnation.parent_count * sizeof *all);
         *count = incarnation.parent_count;

@@ -79,7 +79,7 @@ enum err log_record_check(const struct log_store *logs, const struct log_id *id,
         return ERR_CORRUPT;
     enum err err = record_header_decode(header, sealed->header);
     if (err != OK)
-        return err == ERR_VERSION ? err : ERR_CORRUPT;
+        return err == ERR_VERSION || err == ERR_NOMEM ? err : ERR_CORRUPT;
     if (header->position != position || !log_id_equal(&header->log, id) ||
         !person_is_possible(sealed, header) || !part_matches(sealed->facts, &header->facts))
         return ERR_CORRUPT;

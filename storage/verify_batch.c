@@ -49,6 +49,8 @@ static enum err check_record(struct verify_log *log, uint64_t position, const st
                                     &open, &header);
     if (err == OK || err == ERR_VERSION)
         return OK; /* of a record of a newer program the leaf hash is all that can be checked */
+    if (err == ERR_NOMEM)
+        return err;
     err =
         log_record_check(verify->logs, &log->row.id, position, sealed, leaf, NULL, &open, &header);
     verify_fail(verify, log->number, err == OK ? VERIFY_PERSON : VERIFY_RECORD, position, 1);

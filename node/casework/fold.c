@@ -71,6 +71,17 @@ static void park(struct fold *fold, enum parked_reason reason)
     view_put(fold->view, view_key_bytes(&key), BYTES_OF_ARRAY(value));
 }
 
+/* Whether a part could be decoded; parks the record when it cannot be, ever. Lack of memory says
+ * nothing of the record: the fold fails, or it would not give the same view next time (F1). */
+static bool is_decoded(struct fold *fold, enum err err, enum parked_reason reason)
+{
+    if (err == ERR_NOMEM && fold->view->err == OK)
+        fold->view->err = err;
+    else if (err != OK)
+        park(fold, reason);
+    return err == OK;
+}
+
 /* Takes `record` out of the parked ones if it is there for just this reason. */
 static void unpark(struct fold *fold, const struct record_ref *record, enum parked_reason reason)
 {
@@ -186,9 +197,9 @@ static struct lookup_hash fold_person(struct fold *fold, struct request_entry *e
     struct request_person person;
     if (fold->person_absent || fold->person.size == 0) {
         entry->flags |= REQUEST_PERSON_UNKNOWN;
-    } else if (request_person_decode(&person, fold->person) != OK) {
+    } else if (!is_decoded(fold, request_person_decode(&person, fold->person),
+                           PARKED_PERSON_UNREADABLE)) {
         entry->flags |= REQUEST_PERSON_UNKNOWN;
-        park(fold, PARKED_PERSON_UNREADABLE);
     } else {
         index_phone(fold, entry, person.phone);
         index_national_id(fold, entry, person.national_id);
@@ -245,10 +256,8 @@ static void fold_request(struct fold *fold)
     struct request_facts facts;
     struct request_entry entry;
     struct lookup_hash fingerprint = { { 0 } };
-    if (request_facts_decode(&facts, fold->facts) != OK) {
-        park(fold, PARKED_FACTS_UNREADABLE);
+    if (!is_decoded(fold, request_facts_decode(&facts, fold->facts), PARKED_FACTS_UNREADABLE))
         return;
-    }
     if (!fold->header->has_case) {
         park(fold, PARKED_CASE_MISSING);
         return;
@@ -330,10 +339,8 @@ static void put_erased(struct fold *fold, const struct record_ref *target)
 static void fold_erase(struct fold *fold)
 {
     struct erase_facts facts;
-    if (erase_facts_decode(&facts, fold->facts) != OK) {
-        park(fold, PARKED_FACTS_UNREADABLE);
+    if (!is_decoded(fold, erase_facts_decode(&facts, fold->facts), PARKED_FACTS_UNREADABLE))
         return;
-    }
     if (strcmp(facts.log.node, fold->header->log.node) != 0) {
         park(fold, PARKED_ERASE_FOREIGN);
         return;
@@ -360,10 +367,8 @@ static void fold_directory(struct fold *fold)
 {
     struct directory_facts facts;
     struct directory_entry known;
-    if (directory_facts_decode(&facts, fold->facts) != OK) {
-        park(fold, PARKED_FACTS_UNREADABLE);
+    if (!is_decoded(fold, directory_facts_decode(&facts, fold->facts), PARKED_FACTS_UNREADABLE))
         return;
-    }
     if (directory_entry_get(fold->view, facts.node, &known) == OK &&
         known.occurred_at_ms > facts.occurred_at_ms)
         return; /* an older one that arrives late */

@@ -268,12 +268,17 @@ static enum decider_state decider_serve(struct decider *decider)
             return DECIDER_SETTLING;
         if (decided == DECIDED_MEMORY_FULL && news.flush_err != OK)
             decider_refuse_queue(decider, news.flush_err);
-        if (decided == DECIDED_MEMORY_FULL && !news.flush_waits && !gathered) {
+        bool for_flush = decided == DECIDED_MEMORY_FULL;
+        if (for_flush && !news.flush_waits && !gathered) {
             /* Full without a flush under way: begin one. */
-            if (writer_freeze(decider->writer) == OK)
+            enum err frozen = writer_freeze(decider->writer);
+            if (frozen == OK)
                 decider_announce_flush(decider);
+            for_flush = frozen == OK || frozen == ERR_BUSY;
         }
-        decider_sleep(decider, gathered, decided == DECIDED_MEMORY_FULL);
+        if (decided == DECIDED_MEMORY_FULL && !for_flush && !gathered)
+            decider_refuse_queue(decider, ERR_NOMEM); /* no flush will make room: nobody waits */
+        decider_sleep(decider, gathered, for_flush);
     }
 }
 
@@ -286,7 +291,7 @@ static enum err decider_wait_flushed(struct decider *decider)
     while (engine->flush_wanted && engine->failed == OK &&
            !(engine->stopping && engine->flush_err != OK)) {
         enum err delayed = engine->flush_err;
-        if (delayed != OK && engine->queue.first != NULL) {
+        if (delayed != OK && (engine->queue.first != NULL || decider->taken.first != NULL)) {
             engine_unlock(engine);
             decider_refuse_queue(decider, delayed);
             engine_lock(engine);
