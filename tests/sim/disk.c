@@ -223,10 +223,24 @@ int disk_fault(struct disk *disk, const struct disk_call *call)
         return call->action == DISK_READ ? 0 : EIO;
     int error = disk->fail_next[call->action];
     disk->fail_next[call->action] = 0;
+    if (error == 0 && disk->options.on_fault)
+        error = disk->options.on_fault(disk->options.context, call);
     if (error == 0)
         error = fault_by_chance(disk, call->action);
     disk->counters.errors += error != 0;
     return error;
+}
+
+int disk_open_fault(struct disk *disk, const char *path)
+{
+    struct disk_call call = { .disk = disk,
+                              .action = DISK_OPEN,
+                              .name = path[disk->path_size] ? path + disk->path_size + 1 : "" };
+    if (disk->unplugged || !disk->options.on_fault)
+        return 0;
+    int error = disk->options.on_fault(disk->options.context, &call);
+    disk->counters.errors += error > 0;
+    return error > 0 ? error : 0;
 }
 
 /* ---- crashes --------------------------------------------------------------------------------- */

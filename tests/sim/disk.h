@@ -33,8 +33,11 @@ enum disk_action {
     DISK_RESIZE,       /* ftruncate, posix_fallocate */
     DISK_NAME,         /* create, rename, unlink, mkdir, rmdir */
     DISK_SYNC_FOLDER,
+    DISK_OPEN, /* of a file that is there; on_fault alone is asked */
     DISK_ACTION_COUNT
 };
+
+#define DISK_SHORT (-1)
 
 /* One call of the program on the disk. */
 struct disk_call {
@@ -54,6 +57,9 @@ struct disk_options {
      * sizes change after it. `on_end` follows it once, unless the caller was killed. */
     void (*on_begin)(void *context, const struct disk_call *call);
     void (*on_end)(void *context, const struct disk_call *call);
+    /* Optional: the errno with which this call fails, 0, or DISK_SHORT for a write that takes less than
+     * asked. Asked once a call, before anything is done; not of a disk that is unplugged. */
+    int (*on_fault)(void *context, const struct disk_call *call);
     void *context;
 };
 
@@ -111,6 +117,35 @@ enum disk_fate disk_draw_fate(struct disk *disk);
 /* Copies the folder as a crash at this moment would leave it; the disk itself goes on. `path` must
  * not exist. Files may be open. */
 enum err disk_snapshot(struct disk *disk, const char *path, enum disk_fate fate);
+/* ---- crashes that are enumerated instead of drawn ---- */
+
+/* A change of content that no sync covers. */
+struct disk_pending {
+    uint64_t number; /* of the disk: the order of all changes */
+    const char *name; /* of its file; valid until the next call on the disk */
+    uint64_t offset, size;
+    bool is_resize;
+};
+/* The first `max` by number; returns how many there are. */
+size_t disk_pending(const struct disk *disk, struct disk_pending *items, size_t max);
+/* Changes of names that no sync covers. */
+size_t disk_pending_names(const struct disk *disk);
+
+/* What survives of one change: [from, to) of a write; of a resize all if from < to, else nothing. A
+ * change that is not named survives whole when `others` says so. */
+struct disk_kept {
+    uint64_t number, from, to;
+};
+struct disk_choice {
+    const struct disk_kept *kept;
+    size_t count;
+    bool others;
+    size_t names; /* how many of the pending names, from the oldest */
+};
+/* As disk_snapshot(), of exactly this crash; what its files are called is that of the crash, too. */
+enum err disk_snapshot_chosen(struct disk *disk, const char *path,
+                              const struct disk_choice *choice);
+
 /* Replaces the contents by that of `path`, durable; "" leaves an empty folder: a new device. No file
  * of the disk may be open. */
 enum err disk_restore(struct disk *disk, const char *path);

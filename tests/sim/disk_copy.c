@@ -121,6 +121,27 @@ enum err disk_snapshot(struct disk *disk, const char *path, enum disk_fate fate)
     return err;
 }
 
+static bool put_back(void *context, const char *from, const char *to)
+{
+    struct stat status;
+    return lstat(from, &status) == 0 && copy_file(context, from, to, &status) == OK;
+}
+
+enum err disk_snapshot_chosen(struct disk *disk, const char *path,
+                              const struct disk_choice *choice)
+{
+    struct disk_draw draw = { .choice = choice };
+    struct copy copy = { .to = path, .disk = disk, .draw = &draw };
+    struct disk_counters before = disk->counters;
+    if (sys_mkdir(path, 0700) != 0)
+        return errno == EEXIST ? ERR_EXISTS : ERR_IO;
+    enum err err = each_entry(disk->path, copy_entry, &copy);
+    if (err == OK && !disk_names_undo_in(disk, path, choice->names, put_back, &copy))
+        err = ERR_IO;
+    disk->counters = before;
+    return err;
+}
+
 enum err disk_restore(struct disk *disk, const char *path)
 {
     struct copy copy = { .to = disk->path };

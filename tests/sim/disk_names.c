@@ -173,6 +173,49 @@ static void name_undo(struct disk_name *name)
     }
 }
 
+size_t disk_pending_names(const struct disk *disk)
+{
+    return disk->name_count;
+}
+
+static void path_in(char out[DISK_PATH_SIZE], const struct disk *disk, const char *copy,
+                    const char *path)
+{
+    int size = snprintf(out, DISK_PATH_SIZE, "%s%s", copy, path + disk->path_size);
+    require(size > 0 && size < DISK_PATH_SIZE);
+}
+
+bool disk_names_undo_in(struct disk *disk, const char *copy, size_t kept,
+                        bool (*put_back)(void *context, const char *from, const char *to),
+                        void *context)
+{
+    char path[DISK_PATH_SIZE], to[DISK_PATH_SIZE];
+    bool good = true;
+    for (size_t i = disk->name_count; good && i-- > kept;) {
+        const struct disk_name *name = &disk->names[i];
+        path_in(path, disk, copy, name->path);
+        path_in(to, disk, copy, name->to ? name->to : name->path);
+        switch (name->kind) {
+        case NAME_CREATE:
+            good = sys_unlink(path) == 0;
+            break;
+        case NAME_RENAME:
+            good = sys_rename(to, path) == 0 && (!name->kept || put_back(context, name->kept, to));
+            break;
+        case NAME_UNLINK:
+            good = put_back(context, name->kept, path);
+            break;
+        case NAME_MKDIR:
+            good = sys_rmdir(path) == 0;
+            break;
+        case NAME_RMDIR:
+            good = sys_mkdir(path, name->mode) == 0;
+            break;
+        }
+    }
+    return good;
+}
+
 void disk_names_settle(struct disk *disk, const struct disk_draw *draw)
 {
     size_t count = disk->name_count, kept = random_below(&disk->random, (uint32_t)count + 1);

@@ -82,6 +82,8 @@ void disk_begin(const struct disk_call *call);
 void disk_end(struct disk_call *call, int error);
 /* 0 or the errno that an injected fault gives this call; an unplugged disk refuses changes. */
 int disk_fault(struct disk *disk, const struct disk_call *call);
+/* A file is opened that is there. */
+int disk_open_fault(struct disk *disk, const char *path);
 bool disk_chance(struct disk *disk, double chance);
 /* Whether `more` bytes fit; how many do. */
 uint64_t disk_room(const struct disk *disk, uint64_t more);
@@ -103,6 +105,7 @@ void disk_file_doom(struct disk_file *file, bool one);
 void disk_file_forget(struct disk_file *file);
 /* What a crash leaves of the file's pending changes. */
 struct disk_draw {
+    const struct disk_choice *choice; /* not drawn: `fate` does not count then */
     enum disk_fate fate;
     uint64_t until; /* of a prefix */
     double keep;    /* chance of a piece or write */
@@ -118,6 +121,11 @@ int disk_rmdir(struct disk *disk, const char *path);
 void disk_created(struct disk *disk, const char *path);
 void disk_names_harden(struct disk *disk, ino_t folder);
 void disk_names_harden_all(struct disk *disk);
+/* Undoes in a copy of the folder, at `copy`, what a crash that keeps the first `kept` names loses.
+ * `put_back` copies a file that was kept aside to a path in the copy. */
+bool disk_names_undo_in(struct disk *disk, const char *copy, size_t kept,
+                        bool (*put_back)(void *context, const char *from, const char *to),
+                        void *context);
 void disk_names_settle(struct disk *disk, const struct disk_draw *draw);
 
 /* ---- disk_calls.c ---- */

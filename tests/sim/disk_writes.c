@@ -270,10 +270,57 @@ static int write_redo_pieces(struct disk_file *file, const struct disk_write *wr
     return !lost ? 0 : kept ? 1 : 2;
 }
 
+/* The part of it that a chosen crash keeps. */
+static int write_redo_chosen(const struct disk_write *write, int handle, const uint8_t *after,
+                             const struct disk_choice *choice)
+{
+    uint64_t from = 0, to = choice->others ? UINT64_MAX : 0;
+    for (size_t i = 0; i < choice->count; i++)
+        if (choice->kept[i].number == write->number) {
+            from = choice->kept[i].from;
+            to = choice->kept[i].to;
+        }
+    if (from >= to)
+        return 2;
+    if (write->is_resize) {
+        require(sys_ftruncate(handle, write->file_size_after) == 0);
+        return 0;
+    }
+    if (to > write->size)
+        to = write->size;
+    require(from >= to || write_at(handle, after + from, (size_t)(to - from), write->offset + from));
+    return from == 0 && to == write->size ? 0 : 1;
+}
+
+size_t disk_pending(const struct disk *disk, struct disk_pending *items, size_t max)
+{
+    size_t count = 0;
+    for (const struct disk_file *file = disk->files; file; file = file->next)
+        for (size_t i = 0; i < file->write_count; i++) {
+            const struct disk_write *write = &file->writes[i];
+            size_t at = count < max ? count : max;
+            count++;
+            while (at > 0 && items[at - 1].number > write->number) {
+                if (at < max)
+                    items[at] = items[at - 1];
+                at--;
+            }
+            if (at < max)
+                items[at] = (struct disk_pending){ .number = write->number,
+                                                   .name = file->name,
+                                                   .offset = write->offset,
+                                                   .size = write->size,
+                                                   .is_resize = write->is_resize };
+        }
+    return count;
+}
+
 static int write_redo(struct disk_file *file, const struct disk_write *write, int handle,
                       const uint8_t *after, const struct disk_draw *draw)
 {
     struct random *random = &file->disk->random;
+    if (draw->choice)
+        return write_redo_chosen(write, handle, after, draw->choice);
     bool keep = draw->fate == DISK_KEEP_ALL ||
                 (draw->fate == DISK_KEEP_PREFIX && write->number < draw->until) ||
                 (draw->fate >= DISK_KEEP_WRITES && random_chance(random, draw->keep));
@@ -294,7 +341,7 @@ static int write_redo(struct disk_file *file, const struct disk_write *write, in
 void disk_file_settle(struct disk_file *file, int handle, const struct disk_draw *draw)
 {
     size_t count = file->write_count;
-    if (count == 0 || draw->fate == DISK_KEEP_ALL)
+    if (count == 0 || (!draw->choice && draw->fate == DISK_KEEP_ALL))
         return;
     uint8_t **after = calloc(count, sizeof *after);
     require(after != NULL);
