@@ -196,7 +196,7 @@ bool watch_converged(char why[256])
         }
         for (size_t j = 0; j < seen->count; j++) {
             const struct seen_log *log = &seen->logs[j];
-            if (log->branch)
+            if (log->branch || log->size == 0)
                 continue;
             all &= spread(node, log, why);
             if (node->role == ROLE_PROVINCE && strcmp(log->id.node, node->name) == 0 &&
