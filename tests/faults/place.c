@@ -402,8 +402,8 @@ enum err place_erase(struct place *place, unsigned number)
     for (size_t i = 0; i < notes->count; i++)
         if (notes->items[i].kind == NOTE_REQUEST &&
             strcmp(notes->items[i].key, submission->key) == 0)
-            snprintf(submission->decision.id.code, sizeof submission->decision.id.code, "%s",
-                     notes->items[i].code);
+            snprintf(submission->decision.id.code, sizeof submission->decision.id.code, "%.*s",
+                     TRACKING_CODE_DIGITS, notes->items[i].code);
     if (submission->decision.id.code[0] == '\0')
         return ERR_NOT_FOUND; /* it could not be registered */
     submissions_send(place, 1);
