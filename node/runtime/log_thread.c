@@ -76,9 +76,11 @@ static enum err log_try(struct engine *engine, struct log_work *work, bool *agai
         err = log_run_jobs(engine, work, &txn, again);
     /* Jobs that only looked, or failed at once, leave nothing to sync. */
     bool nothing = work->flight == NULL && txn.changes == 0 && txn.err == OK;
-    if (SAMAD_BUG(RECEIPT_BEFORE_SYNC) && err == OK && !*again && !nothing)
-        for (size_t i = work->job_count; i > 0; i = --work->job_count)
-            work->jobs[i - 1]->done(work->jobs[i - 1], work->job_errs[i - 1]);
+    if (SAMAD_BUG(RECEIPT_BEFORE_SYNC) && err == OK && !*again && !nothing) {
+        for (size_t i = 0; i < work->job_count; i++)
+            work->jobs[i]->done(work->jobs[i], work->job_errs[i]);
+        work->job_count = 0;
+    }
     if (err == OK && !*again && !nothing)
         return store_commit(&txn);
     if (err != OK && txn.err != OK)
