@@ -185,6 +185,17 @@ const char *log_store_node(const struct log_store *logs)
     return logs->node;
 }
 
+void log_store_note_changes(struct log_store *logs, struct journal_entry *entry)
+{
+    logs->changes = entry;
+}
+
+struct journal_entry *log_changes_of(const struct log_store *logs, const struct log_row *row)
+{
+    bool own = !row->branch && strcmp(row->id.node, logs->node) == 0;
+    return own ? logs->changes : NULL;
+}
+
 /* ---- the state of a log ---------------------------------------------------------------------- */
 
 #define ROW_FORMAT 1
@@ -362,6 +373,17 @@ static void append_nodes(struct store_txn *txn, uint32_t number, const struct ba
     }
 }
 
+static enum err append_note_change(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                                   uint64_t first, struct bytes value)
+{
+    struct log_row row;
+    enum err err = log_row_get(txn, number, &row);
+    struct journal_entry *changes = err == OK ? log_changes_of(logs, &row) : NULL;
+    if (changes)
+        journal_entry_batch(changes, &row.id, first, value);
+    return err != OK || !changes ? err : changes->err;
+}
+
 enum err log_append(struct log_store *logs, struct store_txn *txn, uint32_t number,
                     const struct batch_builder *batch, struct bytes note)
 {
@@ -381,11 +403,15 @@ enum err log_append(struct log_store *logs, struct store_txn *txn, uint32_t numb
         return ERR_GAP;
     require(batch->frontier.size == batch->first + batch->count);
     struct log_key key = log_key_position(number, batch->first);
-    uint8_t *room =
-        store_reserve(txn, LOG_BATCHES, log_key_bytes(&key), batch_size(batch, note.size), true);
+    size_t size = batch_size(batch, note.size);
+    uint8_t *room = store_reserve(txn, LOG_BATCHES, log_key_bytes(&key), size, true);
     if (!room)
         return txn->err;
     batch_write(batch, note, room);
+    if (logs->changes)
+        err = append_note_change(logs, txn, number, batch->first, bytes_of(room, size));
+    if (err != OK)
+        return err;
     append_nodes(txn, number, batch);
     memory->size = batch->frontier.size;
     return txn->err;

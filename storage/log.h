@@ -50,6 +50,12 @@ const struct seal_key *log_store_data_key(const struct log_store *logs);
 /* The node whose store this is; valid until the store is closed. */
 const char *log_store_node(const struct log_store *logs);
 
+/* What writing transactions change of this node's own logs is noted in `entry` as well, until it is set
+ * to NULL (the journal, storage/journal.h). The caller clears it for each transaction. Freezing and
+ * other branches are not noted. Of the writing thread. */
+struct journal_entry;
+void log_store_note_changes(struct log_store *logs, struct journal_entry *entry);
+
 /* What is stored of one log. */
 struct log_state {
     struct log_id id;

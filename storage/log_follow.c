@@ -33,6 +33,9 @@ enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint
     log_row_put(txn, number, &row);
     struct log_key key = log_key_position(number, checkpoint->size);
     store_append(txn, LOG_NOTES, log_key_bytes(&key), note);
+    struct journal_entry *changes = log_changes_of(logs, &row);
+    if (changes)
+        journal_entry_note(changes, &row.id, checkpoint->size, note);
     return txn->err;
 }
 
@@ -126,7 +129,6 @@ static enum err receipt_read(struct store_txn *txn, uint32_t number, const char 
 enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const char *hub, uint64_t size, struct bytes receipt)
 {
-    (void)logs;
     struct bytes old;
     uint64_t old_size;
     if (!node_name_is_valid(bytes_of_string(hub)) || receipt.size == 0 ||
@@ -138,7 +140,14 @@ enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t
     if (err != OK && err != ERR_NOT_FOUND)
         return err;
     receipt_write(txn, number, hub, size, receipt);
-    return txn->err;
+    if (!logs->changes || txn->err != OK)
+        return txn->err;
+    struct log_row row;
+    err = log_row_get(txn, number, &row);
+    struct journal_entry *changes = err == OK ? log_changes_of(logs, &row) : NULL;
+    if (changes)
+        journal_entry_receipt(changes, &row.id, hub, size, receipt);
+    return err;
 }
 
 enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t number,

@@ -2,6 +2,7 @@
 #ifndef STORAGE_LOG_PRIVATE_H
 #define STORAGE_LOG_PRIVATE_H
 
+#include "storage/journal_entry.h"
 #include "storage/log.h"
 
 enum log_table {
@@ -22,6 +23,7 @@ struct log_store {
     struct store *environment;
     struct seal_key data_key;
     char node[NODE_NAME_SIZE_MAX + 1];
+    struct journal_entry *changes; /* NULL: nobody wants to know */
 
     /* What the writing thread knows without walking a B-tree, valid while no transaction was
      * aborted since (`aborts`). Only used inside writing transactions. */
@@ -61,6 +63,9 @@ struct log_row {
 };
 enum err log_row_get(struct store_txn *txn, uint32_t number, struct log_row *row);
 void log_row_put(struct store_txn *txn, uint32_t number, const struct log_row *row);
+
+/* Where a change of this log is to be noted; NULL: nowhere. */
+struct journal_entry *log_changes_of(const struct log_store *logs, const struct log_row *row);
 
 /* The number of records held in the transaction's snapshot, from the last batch. */
 enum err log_size(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t *size);

@@ -220,8 +220,8 @@ enum err log_scan(struct log_store *logs, struct store_txn *txn, uint32_t number
 enum err log_erase_person(struct log_store *logs, struct store_txn *txn, uint32_t number,
                           uint64_t position)
 {
-    (void)logs;
     struct log_batch batch;
+    struct log_row row;
     struct buffer value = { 0 };
     struct store_cursor cursor = store_cursor_open(txn, LOG_BATCHES);
     enum err err = log_batch_seek(&cursor, number, position, &batch);
@@ -233,7 +233,10 @@ enum err log_erase_person(struct log_store *logs, struct store_txn *txn, uint32_
     if (err == OK) {
         struct log_key key = log_key_position(number, batch.first);
         store_put(txn, LOG_BATCHES, log_key_bytes(&key), buffer_bytes(&value));
-        err = txn->err;
+        err = txn->err != OK ? txn->err : log_row_get(txn, number, &row);
+        struct journal_entry *changes = err == OK ? log_changes_of(logs, &row) : NULL;
+        if (changes)
+            journal_entry_erase(changes, &row.id, position);
     }
     buffer_close(&value);
     return err == ERR_NOT_FOUND ? OK : err;

@@ -1,0 +1,54 @@
+/* What the files of the restoring share:
+ *
+ *   restore.c        the order of things
+ *   restore_batch.c  one batch of the journal, verified and put into log/
+ *   restore_copy.c   from log/ into the journal */
+#ifndef STORAGE_RESTORE_PRIVATE_H
+#define STORAGE_RESTORE_PRIVATE_H
+
+#include "storage/log_private.h"
+#include "storage/restore.h"
+
+struct restore {
+    struct log_store *logs;
+    struct journal *journal;
+    const struct sign_public *key;
+    struct restore_report *report;
+    struct store_txn txn;
+    size_t txn_size; /* bytes put since it began */
+    struct buffer scratch, person;
+    struct journal_entry entry; /* on its way into the journal */
+    enum err journal_err;       /* sticky: nothing further is written into it */
+};
+
+/* Begins a transaction with room, or commits and begins the next when this one is large. */
+enum err restore_txn(struct restore *restore);
+
+void restore_tell_loss(struct restore *restore, const struct log_id *log, uint64_t first,
+                       uint64_t count, bool person);
+
+/* ---- restore_batch.c ---- */
+/* The tree of the log before `position`, from the batch that ends there. */
+enum err restore_frontier(struct restore *restore, uint32_t number, uint64_t position,
+                          struct merkle_frontier *frontier);
+/* Appends what the place holds from the end of the log on. ERR_CORRUPT, and nothing written, when it
+ * fails its verification. */
+enum err restore_append(struct restore *restore, uint32_t number, const struct journal_log *log,
+                        const struct journal_place *place);
+/* Puts the place's batch where log/ has a damaged one, or none. Errors as above. */
+enum err restore_replace(struct restore *restore, uint32_t number, const struct journal_log *log,
+                         const struct journal_place *place);
+/* Whether a batch of log/ is what its checkpoint says. OK, ERR_CORRUPT. */
+enum err restore_check(struct restore *restore, uint32_t number, const struct log_id *id,
+                       const struct log_batch *batch);
+
+/* ---- restore_copy.c ---- */
+/* Each notes what it finds in restore->entry, and lets that go into the journal when it is large. */
+void restore_copy_batch(struct restore *restore, const struct log_id *id,
+                        const struct log_batch *batch);
+enum err restore_copy_notes(struct restore *restore, uint32_t number, const struct log_id *id,
+                            bool all);
+enum err restore_erasures(struct restore *restore);
+void restore_flush(struct restore *restore);
+
+#endif
