@@ -247,6 +247,17 @@ static void read_storage(struct config *config, cfg_t *cfg)
     config->verify_rate = read_size(cfg, "verify_mib_per_s", 0, 4096) * mib;
 }
 
+static void read_journal(struct config *config, cfg_t *cfg)
+{
+    size_t mib = (size_t)1 << 20;
+    config->journal_path = copy_string(cfg_getstr(cfg, "path"));
+    config->journal_segment_size = read_size(cfg, "segment_mib", 1, 512) * mib;
+    config->journal_keep_size = read_size(cfg, "keep_mib", 1, 1L << 24) * mib;
+    if (config->journal_path && config->data && strcmp(config->journal_path, config->data) == 0)
+        fault(cfg, "path", "path = \"%s\" is the data folder; the journal is a second copy, on "
+                           "another device", config->journal_path);
+}
+
 /* After the hubs were read. */
 static void read_national(struct config *config, cfg_t *cfg)
 {
@@ -282,6 +293,7 @@ static enum err read_all(struct config *config, cfg_t *cfg)
     read_api(config, cfg_getsec(cfg, "api"));
     read_replication(config, cfg_getsec(cfg, "replication"));
     read_storage(config, cfg_getsec(cfg, "storage"));
+    read_journal(config, cfg_getsec(cfg, "journal"));
     enum err err = read_hubs(config, cfg);
     if (err == OK)
         err = read_provinces(config, cfg);
@@ -346,6 +358,9 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
                             CFG_INT("queue_max", 4096, CFGF_NONE),
                             CFG_INT("group_max", 256, CFGF_NONE),
                             CFG_INT("verify_mib_per_s", 4, CFGF_NONE), CFG_END() };
+    cfg_opt_t journal[] = { CFG_STR("path", NULL, CFGF_NONE),
+                            CFG_INT("segment_mib", 64, CFGF_NONE),
+                            CFG_INT("keep_mib", 16384, CFGF_NONE), CFG_END() };
     cfg_opt_t hub[] = { CFG_STR("address", NULL, CFGF_NONE), CFG_STR("link_key", NULL, CFGF_NONE),
                         CFG_STR("log_key", NULL, CFGF_NONE),
                         CFG_STR("receipt_key", NULL, CFGF_NONE), CFG_END() };
@@ -359,6 +374,7 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
                             CFG_SEC("api", api, CFGF_NONE),
                             CFG_SEC("replication", replication, CFGF_NONE),
                             CFG_SEC("storage", storage, CFGF_NONE),
+                            CFG_SEC("journal", journal, CFGF_NONE),
                             CFG_SEC("national", national, CFGF_NONE),
                             CFG_SEC("hub", hub, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
                             CFG_SEC("province", province,
@@ -398,6 +414,7 @@ void config_free(struct config *config)
     free(config->hubs);
     free(config->provinces);
     free(config->data);
+    free(config->journal_path);
     free(config->keys);
     free(config->api_listen);
     free(config->api_tls_certificate);

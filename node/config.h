@@ -9,6 +9,7 @@
  *                  receipt_key = "<64 hex>" }               # one section a hub
  *   province "ardabil" { link_key = "<64 hex>"  log_key = "<64 hex>" }  # at a hub
  *   national { receipts = 1 }
+ *   journal { path = "/srv/second-disk/samad" }              # a second copy on another device
  */
 #ifndef NODE_CONFIG_H
 #define NODE_CONFIG_H
@@ -47,6 +48,8 @@ struct config {
     unsigned national_receipts; /* receipts of so many hubs make a record national */
     size_t map_size, reserve_size, memory_size, queue_max, group_max;
     unsigned catch_ups_max; /* a hub serves so many catch-ups at once */
+    char *journal_path;     /* NULL: no journal */
+    size_t journal_segment_size, journal_keep_size;
     uint64_t verify_rate;   /* bytes a second of the background verification */
 };
 

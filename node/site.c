@@ -116,6 +116,23 @@ static int write_pid(int file)
     return 0;
 }
 
+static enum err say_journal(struct buffer *problem, const char *path, enum err err)
+{
+    switch (err) {
+    case ERR_CONFLICT:
+        say(problem, err, path, "holds the journal of another node");
+        return say_next(problem, err, "correct `path` of `journal` in the configuration");
+    case ERR_BUSY:
+        say(problem, err, path, "another process writes this journal");
+        return say_next(problem, err, "stop that one, or give this node a journal of its own");
+    case ERR_VERSION:
+        say(problem, err, path, "was written in a format that this version does not read");
+        return say_next(problem, err, "start the version that wrote it, or a later one");
+    default:
+        return say(problem, err, path, err_text(err));
+    }
+}
+
 /* One process a data folder: two would sign different records at one position. */
 static enum err take_lock(struct site *site, struct buffer *problem)
 {
@@ -180,8 +197,15 @@ static enum err open_engine(struct site *site, struct buffer *problem)
         .on_failed = on_engine_failed,
         .context = site,
     };
-    bool is_new = has_no_store(config->data);
+    bool is_new = has_no_store(config->data), journal_refused = false;
+    options.journal_path = config->journal_path;
+    options.journal_segment_size = config->journal_segment_size;
+    options.journal_keep_size = config->journal_keep_size;
+    options.national_receipts = config->national_receipts;
+    options.journal_refused = &journal_refused;
     enum err err = engine_open(&site->engine, &options);
+    if (err != OK && journal_refused)
+        return say_journal(problem, config->journal_path, err);
     if (err == OK && is_new)
         log_event(LOG_EVENT_INFO, "store.new", "data", config->data, "note",
                   "there was none: it begins empty, and what hubs hold of this node comes back",
@@ -336,7 +360,45 @@ static void add_disk_alarm(struct site *site, struct replication_status *status)
     if (site->disk_full_since_ms == 0)
         site->disk_full_since_ms = (int64_t)time(NULL) * 1000;
     add_alarm(status, site, "disk", site->disk_full_since_ms,
-              "new requests are refused: only the reserve is left; free space on the data disk");
+              engine.journal.full ? "new requests are refused: free space on the journal's disk"
+                                  : "new requests are refused: only the reserve is left; free space "
+                                    "on the data disk");
+}
+
+/* A journal that is lost, records that wait in it, records that are nowhere: each stands as long as
+ * it is so; what this start has done stands until the next. */
+static void add_journal_alarms(const struct site *site, struct replication_status *status)
+{
+    struct engine_status engine;
+    char detail[128];
+    engine_status(site->engine, &engine);
+    const struct journal_status *journal = &engine.journal;
+    if (journal->state == JOURNAL_LOST) {
+        snprintf(detail, sizeof detail, "degraded: one device only; %.90s", journal->problem);
+        add_alarm(status, site, "journal", journal->since_ms, detail);
+    }
+    if (journal->lost > 0) {
+        snprintf(detail, sizeof detail,
+                 "%llu records are neither in log/ nor in the journal; the event log names them",
+                 (unsigned long long)journal->lost);
+        add_alarm(status, site, "loss", journal->since_ms, detail);
+    }
+    if (journal->waiting > 0) {
+        snprintf(detail, sizeof detail,
+                 "%llu records wait in the journal for what the hubs hand back",
+                 (unsigned long long)journal->waiting);
+        add_alarm(status, site, "journal-waits", journal->since_ms, detail);
+    }
+    if (journal->aside[0]) {
+        snprintf(detail, sizeof detail,
+                 "log/ was damaged, is in %.40s and was made again; look at it, then remove it",
+                 journal->aside);
+        add_alarm(status, site, "log-rebuilt", journal->since_ms, detail);
+    } else if (journal->rebuilt > 0) {
+        snprintf(detail, sizeof detail, "%llu records were put back into log/ from the journal",
+                 (unsigned long long)journal->rebuilt);
+        add_alarm(status, site, "log-rebuilt", journal->since_ms, detail);
+    }
 }
 
 static void add_tokens_alarm(const struct site *site, struct replication_status *status)
@@ -353,6 +415,7 @@ static void replication_status_of(void *context, struct replication_status *stat
     replicator_status(site->replicator, status);
     add_disk_alarm(site, status);
     add_corrupt_alarm(site, status);
+    add_journal_alarms(site, status);
     add_tokens_alarm(site, status);
 }
 

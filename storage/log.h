@@ -148,6 +148,10 @@ enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t
 enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const char *hub, struct buffer *receipt, uint64_t *size);
 
+/* How many records of a log `hubs` hubs hold, by the receipts kept; 0 when fewer gave one. */
+uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                            unsigned hubs);
+
 /* Parents named by the first record of a log (decoded from it); count 0 for an empty log. */
 enum err log_parents(struct log_store *logs, struct store_txn *txn, uint32_t number,
                      struct log_head *parents, size_t max, size_t *count);

@@ -164,6 +164,32 @@ enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t
     return receipt->err;
 }
 
+uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                            unsigned hubs)
+{
+    uint64_t sizes[64] = { 0 }; /* descending */
+    struct log_key from = log_key_number(number);
+    struct store_cursor cursor = store_cursor_open(txn, LOG_RECEIPTS);
+    struct bytes key, value;
+    enum err err = store_cursor_seek(&cursor, log_key_bytes(&from), &key, &value);
+    for (; err == OK; err = store_cursor_next(&cursor, &key, &value)) {
+        if (key.size <= 4 || get_u32(key.data) != number)
+            break;
+        struct bytes hub = bytes_of(key.data + 4, key.size - 4);
+        if (value.size <= 8 || bytes_equal(hub, bytes_of_string(logs->node)))
+            continue;
+        uint64_t size = get_u64(value.data);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            if (size > sizes[i]) {
+                uint64_t smaller = sizes[i];
+                sizes[i] = size;
+                size = smaller;
+            }
+    }
+    store_cursor_close(&cursor);
+    return hubs >= 1 && hubs <= sizeof sizes / sizeof *sizes ? sizes[hubs - 1] : 0;
+}
+
 enum err log_freeze(struct log_store *logs, struct store_txn *txn, uint32_t number,
                     struct bytes evidence)
 {

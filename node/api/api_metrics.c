@@ -48,6 +48,13 @@ static void add_engine(struct buffer *out, const struct api *api, const struct e
            (double)engine->log_space.available_size);
     single(out, "intake_refused", "gauge", "1 while new requests are refused for want of space.",
            engine->intake_refused);
+    if (engine->journal.state == JOURNAL_NONE)
+        return;
+    single(out, "journal_good", "gauge",
+           "1 while what is acknowledged is also in the journal, 0 when that is lost.",
+           engine->journal.state == JOURNAL_GOOD);
+    single(out, "journal_bytes", "gauge", "Bytes of the journal's segments.",
+           (double)engine->journal.size);
 }
 
 static void add_api(struct buffer *out, struct api *api)

@@ -83,6 +83,20 @@ static json_t *space_json(const struct engine_status *engine, int64_t born_ms)
                      days < 0 ? json_null() : json_real(days));
 }
 
+/* null: none is configured. */
+static json_t *journal_json(const struct journal_status *journal)
+{
+    if (journal->state == JOURNAL_NONE)
+        return json_null();
+    return json_pack("{s:s, s:s, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:s?}", "state",
+                     journal->state == JOURNAL_GOOD ? "good" : "lost", "path", journal->path,
+                     "bytes", (json_int_t)journal->size, "segments",
+                     (json_int_t)journal->segments, "same_device", journal->same_device, "full",
+                     journal->full, "rebuilt", (json_int_t)journal->rebuilt, "waiting",
+                     (json_int_t)journal->waiting, "lost", (json_int_t)journal->lost, "problem",
+                     journal->state == JOURNAL_LOST ? journal->problem : NULL);
+}
+
 /* The author's time of the oldest record: when this store's life began. */
 static enum err take_time(void *context, uint64_t position, const struct record *record,
                           const struct record_header *header, const struct hash *leaf)
@@ -198,12 +212,13 @@ void api_status(void *context, struct http_exchange *exchange)
     const struct config *config = api->options.config;
     api_answer_json(
         exchange, 200,
-        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "node",
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "node",
                   config->node, "role", config->role == ROLE_HUB ? "hub" : "province", "ready",
                   atomic_load(&api->ready), "time", time_json(wall_ms()), "started",
                   time_json(api->started_ms), "queue", (json_int_t)engine.queue_length, "groups",
                   (json_int_t)engine.groups, "records", (json_int_t)engine.records, "space",
-                  space_json(&engine, api_born_ms(api)), "logs", logs, "peers", peers, "views",
+                  space_json(&engine, api_born_ms(api)), "journal", journal_json(&engine.journal),
+                  "logs", logs, "peers", peers, "views",
                   views_json(api), "alarms", alarms));
     free(replication);
 }

@@ -162,6 +162,23 @@ static void print_space(const json_t *space)
     puts(flag_of(space, "intake_refused") ? "; NEW REQUESTS ARE REFUSED" : "");
 }
 
+static void print_journal(const json_t *journal)
+{
+    if (!json_is_object(journal))
+        return;
+    bool lost = strcmp(text_of(journal, "state"), "good") != 0;
+    printf("journal   %s, %.1f MB in %llu segments: %s%s", text_of(journal, "path"),
+           (double)number_of(journal, "bytes") / 1e6,
+           (unsigned long long)number_of(journal, "segments"),
+           lost ? "LOST, recording goes on without it: " : "good",
+           lost ? text_of(journal, "problem") : "");
+    if (flag_of(journal, "same_device"))
+        printf("; ON THE SAME DEVICE AS THE DATA");
+    if (number_of(journal, "waiting") > 0)
+        printf("; %llu records wait in it", (unsigned long long)number_of(journal, "waiting"));
+    puts("");
+}
+
 static void print_status(const json_t *status)
 {
     const json_t *alarms = json_object_get(status, "alarms");
@@ -173,6 +190,7 @@ static void print_status(const json_t *status)
            (unsigned long long)number_of(status, "groups"),
            (unsigned long long)number_of(status, "queue"));
     print_space(json_object_get(status, "space"));
+    print_journal(json_object_get(status, "journal"));
     puts("");
     print_logs(status);
     puts("");

@@ -79,6 +79,8 @@ static void engine_init_locks(struct engine *engine)
     pthread_cond_init(&engine->log_wake, &attributes);
     pthread_cond_init(&engine->views_wake, &attributes);
     pthread_cond_init(&engine->changed, &attributes);
+    pthread_cond_init(&engine->journal_wake, &attributes);
+    pthread_cond_init(&engine->journal_answered, &attributes);
     pthread_condattr_destroy(&attributes);
 }
 
@@ -89,16 +91,7 @@ static enum err engine_open_stores(struct engine *engine)
     if (mkdir(options->path, 0700) != 0 && errno != EEXIST)
         return errno == ENOSPC ? ERR_FULL : ERR_IO;
 
-    snprintf(path, sizeof(path), "%s/log", options->path);
-    struct log_store_options log_options = {
-        .path = path,
-        .node = engine->node,
-        .data_key = options->data_key,
-        .map_size = options->map_size,
-        .reserve_size = options->reserve_size,
-        .create = true,
-    };
-    enum err err = log_store_open(&engine->logs, &log_options);
+    enum err err = engine_open_log(engine);
     if (err != OK)
         return err;
     snprintf(path, sizeof(path), "%s/views", options->path);
@@ -143,7 +136,7 @@ static enum err engine_begin(struct engine *engine, const struct engine_options 
     if (err == OK)
         err = engine_open_stores(engine);
     if (err == OK)
-        err = tail_verify(engine->logs, engine->node, &options->log_key->public);
+        err = journal_start_thread(engine);
     if (err == OK)
         err = engine_start_thread(&engine->log_thread, log_thread_main, engine, &engine->log_runs,
                                   "samad-log");
@@ -226,6 +219,10 @@ static void engine_close(struct engine *engine)
         views_close(engine->views);
     if (engine->logs != NULL)
         log_store_close(engine->logs);
+    journal_close(engine->journal);
+    journal_entry_close(&engine->journal_entry);
+    pthread_cond_destroy(&engine->journal_wake);
+    pthread_cond_destroy(&engine->journal_answered);
     pthread_cond_destroy(&engine->decider_wake);
     pthread_cond_destroy(&engine->log_wake);
     pthread_cond_destroy(&engine->views_wake);
@@ -250,6 +247,7 @@ void engine_stop(struct engine *engine)
         pthread_join(engine->views_thread, NULL);
     if (engine->log_runs)
         pthread_join(engine->log_thread, NULL);
+    journal_stop_thread(engine);
     if (engine->failed == OK)
         durable_close(engine);
     engine_close(engine);
@@ -269,7 +267,8 @@ struct views *engine_views(struct engine *engine)
 
 bool engine_intake_is_refused(const struct engine *engine)
 {
-    return engine->log_space.reserve_reached || engine->views_space.reserve_reached;
+    return engine->log_space.reserve_reached || engine->views_space.reserve_reached ||
+           engine->journal_status.full;
 }
 
 enum err engine_submit(struct engine *engine, struct command *command)
@@ -329,6 +328,7 @@ void engine_status(struct engine *engine, struct engine_status *status)
         .views_space = engine->views_space,
         .intake_refused = engine_intake_is_refused(engine),
         .ready = engine->ready,
+        .journal = engine->journal_status,
     };
     engine_unlock(engine);
 }

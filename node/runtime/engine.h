@@ -21,6 +21,11 @@ struct engine_options {
     struct seal_key data_key;
     struct rules rules;
     size_t map_size, reserve_size, memory_size_max;
+    /* A second copy of what this node writes, on another device (storage/journal.h); NULL: none. */
+    const char *journal_path;
+    uint64_t journal_segment_size, journal_keep_size;
+    unsigned national_receipts; /* a segment is recycled when so many hubs hold its records */
+    bool *journal_refused;      /* may be NULL; set when engine_open's error is the journal's own */
     size_t queue_max; /* commands waiting; beyond it ERR_BUSY */
     size_t group_max; /* records in a group, at most BATCH_RECORD_MAX / 2: the rest is room for
                          the last command's other records */
@@ -92,6 +97,26 @@ void engine_fold(struct engine *engine, const char *node);
 /* A newer receipt is held: following records name it. */
 void engine_receipt(struct engine *engine, const struct record_receipt *receipt);
 
+enum journal_state {
+    JOURNAL_NONE, /* not configured */
+    JOURNAL_GOOD,
+    JOURNAL_LOST /* what is acknowledged is on one device only, until a restart finds it usable */
+};
+
+struct journal_status {
+    enum journal_state state;
+    const char *path;
+    uint64_t size, segments;
+    bool same_device; /* as the data folder: it protects against less */
+    bool full;        /* no room on its device: intake is refused */
+    uint64_t rebuilt; /* records that this start put back into log/ */
+    uint64_t waiting; /* records in it that wait for what is before them */
+    uint64_t lost;    /* records that neither log/ nor the journal has */
+    char problem[256]; /* why it is lost */
+    char aside[64];    /* the folder that a damaged log/ was set aside as by this start; empty: none */
+    int64_t since_ms;  /* wall clock of the start, or of the loss */
+};
+
 struct engine_status {
     struct log_head live;       /* durable head of the live log */
     uint64_t queue_length;
@@ -101,6 +126,7 @@ struct engine_status {
     bool intake_refused;
     bool ready; /* an incarnation is open and the views are whole; false while a failed group is
                    being recovered from */
+    struct journal_status journal;
 };
 void engine_status(struct engine *engine, struct engine_status *status);
 

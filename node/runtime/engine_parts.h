@@ -6,6 +6,7 @@
  *   views_thread.c   the views thread: flushes, folds
  *   durable.c        who waits for which group
  *   tail.c           what is verified before anything is written
+ *   journal.c        the second copy: made equal at start, written while LMDB commits
  *
  * How a command travels (L = under engine->lock):
  *
@@ -17,6 +18,7 @@
 #define NODE_RUNTIME_ENGINE_PARTS_H
 
 #include "node/runtime/engine.h"
+#include "storage/journal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -114,6 +116,16 @@ struct engine {
 
     /* (L) space */
     struct store_space log_space, views_space;
+
+    /* The journal. Its thread touches it between `journal_asked` and the answer, else (G). */
+    struct journal *journal; /* NULL: none, or lost */
+    struct journal_entry journal_entry;
+    pthread_t journal_thread;
+    bool journal_runs; /* to be joined */
+    pthread_cond_t journal_wake, journal_answered;
+    bool journal_asked, journal_ends; /* (L) */
+    enum err journal_err;             /* (L) the answer */
+    struct journal_status journal_status; /* (L) */
 };
 
 static inline void engine_lock(struct engine *engine)
@@ -152,6 +164,19 @@ void durable_fail(struct engine *engine, uint64_t first, uint64_t last, enum err
 void durable_close(struct engine *engine);
 /* Whether `group` is durable (OK), failed (why) or still to come (ERR_BUSY). (L) */
 enum err durable_state(const struct engine *engine, uint64_t group);
+
+/* ---- journal.c ---- */
+/* Opens log/ and the journal, and makes each whole from the other. A log/ that cannot be used is set
+ * aside, when the journal can make another one. Neither thread runs yet. */
+enum err engine_open_log(struct engine *engine);
+enum err journal_start_thread(struct engine *engine);
+void journal_stop_thread(struct engine *engine);
+/* (G) Commits, with the journal's entry written and synced meanwhile; durable in both when OK. An
+ * error is one of the group, but ERR_IO: nothing may be answered any more. */
+enum err journal_commit(struct engine *engine, struct store_txn *txn);
+/* (G) After a transaction, and once a second. */
+void journal_keep_up(struct engine *engine, size_t written);
+void journal_tick(struct engine *engine);
 
 /* ---- tail.c ---- */
 /* The newest own logs end in a checkpoint that this node signed, and their last records match it. */

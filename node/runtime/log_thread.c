@@ -70,6 +70,7 @@ static enum err log_try(struct engine *engine, struct log_work *work, bool *agai
     struct store_txn txn = store_begin_write(log_store_environment(engine->logs));
     enum err err = txn.err;
     *again = false;
+    journal_entry_clear(&engine->journal_entry);
     if (err == OK && work->flight != NULL)
         err = group_commit(work->flight->group, &txn);
     if (err == OK && txn.err == OK)
@@ -82,7 +83,7 @@ static enum err log_try(struct engine *engine, struct log_work *work, bool *agai
         work->job_count = 0;
     }
     if (err == OK && !*again && !nothing)
-        return store_commit(&txn);
+        return journal_commit(engine, &txn);
     if (err != OK && txn.err != OK)
         err = txn.err;
     store_abort(&txn);
@@ -167,8 +168,10 @@ static void log_keep_reserve(struct engine *engine)
 static void log_do(struct engine *engine, struct log_work *work)
 {
     enum err err = log_transact(engine, work);
+    size_t journalled = engine->journal_entry.bytes.size;
     if (err == ERR_IO) {
-        engine_fail(engine, err, store_failure(log_store_environment(engine->logs)));
+        const char *what = store_failure(log_store_environment(engine->logs));
+        engine_fail(engine, err, *what ? what : "log/ and the journal failed together");
         return; /* nobody is answered: what is on the disk is known only after a restart */
     }
     if (work->flight != NULL)
@@ -177,6 +180,7 @@ static void log_do(struct engine *engine, struct log_work *work)
         work->jobs[i]->done(work->jobs[i], err != OK ? err : work->job_errs[i]);
     if (store_zero_ahead(log_store_environment(engine->logs)) != OK)
         engine_fail(engine, ERR_IO, store_failure(log_store_environment(engine->logs)));
+    journal_keep_up(engine, journalled);
     /* Not left to the tick: a second of intake could use up a reserve that is not its own. */
     if (store_touches_reserve(log_store_environment(engine->logs)))
         log_keep_reserve(engine);
@@ -186,6 +190,7 @@ static void log_tick(struct engine *engine, unsigned tick)
 {
     struct store *store = log_store_environment(engine->logs);
     log_keep_reserve(engine);
+    journal_tick(engine);
     store_trim(store);
     if (tick % LOG_READER_CHECK_TICKS == 0)
         store_check_readers(store);
