@@ -251,7 +251,8 @@ struct log_memory *log_memory_of(struct log_store *logs, struct store_txn *txn, 
     require(txn->writes);
     uint64_t aborts = store_abort_count(logs->environment);
     if (aborts != logs->memory_aborts) {
-        memset(logs->memory, 0, logs->memory_count * sizeof *logs->memory);
+        if (logs->memory_count > 0)
+            memset(logs->memory, 0, logs->memory_count * sizeof *logs->memory);
         logs->memory_aborts = aborts;
     }
     if (number >= logs->memory_count) {
