@@ -16,6 +16,7 @@
 #define HEADER_SUM_SIZE  32
 #define ZERO_SIZE        ((size_t)64 << 10)
 #define SPARE_NAME       "next"
+#define SPARE_SYNC_SIZE  ((uint64_t)4 << 20) /* a group never waits for more zeros than these */
 
 static void segment_name(char out[64], uint32_t number)
 {
@@ -217,14 +218,14 @@ static enum err spare_open(struct journal *journal, uint64_t size)
 /* Writes zeros up to `end`. Lack of room is not a failure of the journal. */
 static enum err spare_zero(struct journal *journal, uint64_t end)
 {
-    enum err err = segment_zero(journal, journal->spare, journal->spare_zeroed,
-                                end - journal->spare_zeroed);
+    uint64_t begin = journal->spare_zeroed;
+    enum err err = segment_zero(journal, journal->spare, begin, end - begin);
     if (err == OK)
         journal->spare_zeroed = end;
-    if (err == OK && end == journal->spare_size) {
+    bool is_whole = end == journal->spare_size;
+    if (err == OK && (is_whole || begin / SPARE_SYNC_SIZE != end / SPARE_SYNC_SIZE))
         err = segment_sync(journal, journal->spare);
-        journal->spare_ready = err == OK;
-    }
+    journal->spare_ready = err == OK && is_whole;
     journal->no_space = err == ERR_FULL;
     if (err == ERR_FULL) {
         journal->failed = false;

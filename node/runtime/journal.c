@@ -195,7 +195,8 @@ static void tell_restored(const struct journal_report *opened, const struct rest
         log_event(LOG_EVENT_INFO, "journal.cut", "bytes", log_number((int64_t)opened->torn_size),
                   "note", "an entry that was being written when the process ended", NULL);
     if (remade || opened->is_new)
-        log_event(LOG_EVENT_WARNING, "journal.made", "why",
+        log_event(remade || report->copied > 0 ? LOG_EVENT_WARNING : LOG_EVENT_INFO,
+                  "journal.made", "why",
                   opened->is_new ? "there was none" : "it was damaged", "batches",
                   log_number((int64_t)report->copied), NULL);
     else if (report->copied > 0)

@@ -48,6 +48,7 @@ struct settings {
     uint64_t sizes[SIZES_MAX];
     size_t size_count, callers, drivers, memory_size;
     const char *dir, *config;
+    const char *journal; /* a folder that is there, or NULL */
 };
 
 /* ---- typed requests ---- */
@@ -390,6 +391,7 @@ static void on_failed(void *context, enum err err, const char *what)
 /* Whose stores the requests go into. */
 struct target {
     const char *folder, *node;
+    const char *journal; /* or NULL */
     struct keyring keyring; /* of it only log, data and lookup */
     size_t map_size, reserve_size, memory_size;
 };
@@ -405,6 +407,10 @@ static enum err run_open(struct run *run, const struct target *target, struct fo
         .rules = { .fold = fold_record, .context = fold, .version = FOLD_VERSION },
         .map_size = target->map_size,
         .reserve_size = target->reserve_size,
+        .journal_path = target->journal,
+        .journal_segment_size = (uint64_t)64 << 20,
+        .journal_keep_size = UINT64_MAX,
+        .national_receipts = 1,
         .memory_size_max = target->memory_size,
         .queue_max = CALLERS_MAX,
         .group_max = 256,
@@ -450,7 +456,7 @@ static bool run_in(const struct target *target, uint64_t count, const struct set
 static bool run_size(uint64_t count, const struct settings *settings)
 {
     uint8_t seed[KEY_SIZE] = { 3 };
-    char folder[4096];
+    char folder[4096], journal[4096];
     struct target target = { .folder = folder,
                              .node = "ardabil",
                              .map_size = (size_t)1 << 30,
@@ -464,8 +470,15 @@ static bool run_size(uint64_t count, const struct settings *settings)
         fprintf(stderr, "append: %s: %s\n", folder, strerror(errno));
         return false;
     }
-    bool good = run_in(&target, count, settings);
+    if (settings->journal != NULL) {
+        snprintf(journal, sizeof(journal), "%s/samad-journal-XXXXXX", settings->journal);
+        target.journal = mkdtemp(journal);
+    }
+    bool good = (settings->journal == NULL || target.journal != NULL) &&
+                run_in(&target, count, settings);
     nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (target.journal != NULL)
+        nftw(journal, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return good;
 }
 
@@ -512,7 +525,7 @@ static bool read_arguments(struct settings *settings, int argc, char **argv)
         { "count", required_argument, NULL, 'n' },   { "sizes", required_argument, NULL, 'n' },
         { "callers", required_argument, NULL, 'c' }, { "drivers", required_argument, NULL, 't' },
         { "dir", required_argument, NULL, 'd' },     { "memory", required_argument, NULL, 'm' },
-        { "config", required_argument, NULL, 'f' },
+        { "config", required_argument, NULL, 'f' },  { "journal", required_argument, NULL, 'j' },
         { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -526,6 +539,8 @@ static bool read_arguments(struct settings *settings, int argc, char **argv)
             settings->dir = optarg;
         else if (option == 'f')
             settings->config = optarg;
+        else if (option == 'j')
+            settings->journal = optarg;
         else if (option == 'm')
             settings->memory_size = strtoul(optarg, NULL, 10) << 20;
         else
@@ -545,7 +560,7 @@ int main(int argc, char **argv)
                                  .dir = "/tmp" };
     if (!read_arguments(&settings, argc, argv)) {
         fprintf(stderr, "append [--count N | --sizes N,N...] [--callers 64] [--drivers 1] "
-                        "[--dir FOLDER] [--memory MB]\n"
+                        "[--dir FOLDER] [--memory MB] [--journal FOLDER]\n"
                         "append --config FILE [--count N] [--callers 64] [--drivers 1]\n");
         return 2;
     }

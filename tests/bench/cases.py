@@ -10,6 +10,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -40,9 +41,10 @@ def run_json(*command):
 class Bench:
     """A folder to work in, and what is made once for several benchmarks."""
 
-    def __init__(self, folder, quick=False):
+    def __init__(self, folder, quick=False, journal=None):
         self.folder = folder
         self.quick = quick
+        self.journal = journal  # a folder on the second device: what the journal costs is measured
         self.sites = 0
 
     def site(self):
@@ -97,13 +99,39 @@ def process_cpu_s(pid):
 
 # ---- P1: registrations in process ---------------------------------------------------------------
 
+JOURNAL_ROUNDS = 3  # of each, in turn
+
+
+def with_and_without(bench, name, measure, size):
+    """What the journal costs: both in turn in one run, and the ratio of the medians."""
+    lines = {True: [], False: []}
+    for _ in range(JOURNAL_ROUNDS):
+        for journal in (False, True):
+            lines[journal].append(measure(bench, size, journal))
+    rates = {which: statistics.median(line["per_second"] for line in lines[which])
+             for which in lines}
+    p99 = {which: statistics.median(line["p99_ms"] for line in lines[which]) for which in lines}
+    return bench.print_case(f"{name}-journal", "with over without", count=size,
+                            ratio=round(rates[True] / rates[False], 3), per_second=rates[True],
+                            per_second_without=rates[False], p99_ms=p99[True],
+                            p99_ms_without=p99[False])
+
+
 def append(bench, size):
+    if bench.journal:
+        return with_and_without(bench, "append", append_once, size)
+    return append_once(bench, size, False)
+
+
+def append_once(bench, size, journal):
+    more = ["--journal", bench.journal] if journal else []
     line = run_json(program("append"), "--dir", bench.folder, "--count", str(size),
-                    "--callers", str(CONNECTIONS))[0]
+                    "--callers", str(CONNECTIONS), *more)[0]
     whole = line["valid"] or line["sync_us"] > 1000 * SLOW_SYNC_MS
     for known in ("bench", "case", "commit", "valid", "sync_us"):
         line.pop(known, None)
-    return bench.print_case("append", f"{CONNECTIONS} callers in process", **line,
+    return bench.print_case("append", f"{CONNECTIONS} callers in process"
+                            + (", journal" if journal else ""), **line,
                             batch=line["records_per_group"], valid=whole)
 
 
@@ -116,14 +144,22 @@ def load(node, requests, count, *more):
 
 
 def http(bench, size):
-    with bench.site() as site:
-        node = start(site.province(storage=STORAGE))
+    if bench.journal:
+        return with_and_without(bench, "http", http_once, size)
+    return http_once(bench, size, False)
+
+
+def http_once(bench, size, journal):
+    with bench.site() as site, tempfile.TemporaryDirectory(dir=bench.journal) as second:
+        options = f'journal {{ path = "{second}/journal" }}' if journal else ""
+        node = start(site.province(storage=STORAGE, options=options))
         line = load(node, bench.requests(size), size)[0]
         groups = status_of(node)["groups"]
         node.stop()
         mean, _ = record_bytes(node)
     line["valid"] = line["created"] >= 0.999 * line["count"]
-    return bench.print_case("http", f"{CONNECTIONS} connections", **line,
+    return bench.print_case("http", f"{CONNECTIONS} connections"
+                            + (", journal" if journal else ""), **line,
                             record_bytes=round(mean), batch=round(size / groups, 1),
                             durable=DURABLE)
 

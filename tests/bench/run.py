@@ -18,6 +18,8 @@ def main():
     parser.add_argument("--sizes", metavar="N,N...", help="instead of a benchmark's own sizes")
     parser.add_argument("--built", action="store_true",
                         help="take the programs as they are (environment SAMAD_BUILD: where)")
+    parser.add_argument("--journal", metavar="FOLDER",
+                        help="append and http with and without a journal below FOLDER, in turn")
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"which benchmarks (all): {' '.join(CASES)}")
     options = parser.parse_args()
@@ -30,7 +32,7 @@ def main():
     stop_on_terminate()
     failed = 0
     with work_folder() as folder:
-        bench = Bench(folder, options.quick)
+        bench = Bench(folder, options.quick, options.journal)
         for name in options.names or CASES:
             function, full, quick = CASES[name]
             sizes = quick if options.quick else full
