@@ -449,9 +449,11 @@ static enum err decider_try_open(struct decider *decider)
     return err;
 }
 
+/* ERR_EXISTS: a log of that number is held already, from a clone that drew the same: drawn anew. */
 static bool decider_may_try_again(enum err err)
 {
-    return err == ERR_FULL || err == ERR_NOMEM || err == ERR_MAP_FULL || err == ERR_BUSY;
+    return err == ERR_FULL || err == ERR_NOMEM || err == ERR_MAP_FULL || err == ERR_BUSY ||
+           err == ERR_EXISTS;
 }
 
 /* False when there is nothing more to try. */
