@@ -6,9 +6,10 @@
  * FILE has JSON lines as `workload` writes them. The first --count are registered as fast as the
  * answers come: one JSON line. Then, with --lookups-per-second, registering goes on with the
  * following lines while codes answered so far, drawn at random, are looked up with the citizen's
- * phone number, evenly in time: one JSON line a round of --seconds. A look-up's latency counts from
- * when it was due, so that waiting for a free connection is not left out. */
+ * phone number, evenly in time (lookups.h): one JSON line a round of --seconds. A look-up's latency
+ * counts from when it was due, so that waiting for a free connection is not left out. */
 #include "http_exchanges.h"
+#include "lookups.h"
 #include "measure.h"
 
 #include <argp.h>
@@ -20,15 +21,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX     4096
-#define LOOKUP_CONNECTIONS  8
-#define LOOKUP_QUEUE_LENGTH 4096
-#define CODE_SIZE           14
-#define PHONE_SIZE_MAX      64
-#define KEY_MEMBER          ",\"idempotency_key\":\""
+#define CONNECTIONS_MAX 4096
+#define KEY_MEMBER      ",\"idempotency_key\":\""
 
 struct settings {
     unsigned port;
@@ -36,32 +32,18 @@ struct settings {
     size_t connections, count, lookups_per_second, seconds, rounds;
 };
 
-/* One registered request that can be looked up; both point into the file or are copied. */
-struct known {
-    char code[CODE_SIZE];
-    uint16_t phone_size;
-    const char *phone; /* in the file, as it was typed */
-};
-
 struct load {
     struct settings settings;
     struct http_exchanges exchanges;
-    struct http_connection *connections; /* the last LOOKUP_CONNECTIONS look up */
+    struct http_connection *connections;
     struct bytes file;
     size_t next_line; /* offset of the next request in the file */
 
-    struct known *known;
-    size_t known_count, known_capacity;
     size_t sent, answered, goal; /* registrations; none is sent beyond the goal */
     size_t created;
     struct latencies registering;
 
-    bool looking_up;
-    int64_t due_ns[LOOKUP_QUEUE_LENGTH]; /* a ring */
-    size_t due_first, due_count;
-    uint64_t random;
-    size_t found, lookups;
-    struct latencies finding;
+    struct lookups *lookups; /* NULL: none are wanted */
 
     unsigned first_failure; /* HTTP status */
     char first_failure_body[256];
@@ -70,7 +52,6 @@ struct load {
 /* What one connection is doing. */
 struct exchange {
     struct load *load;
-    bool is_lookup;
     int64_t from_ns;
     struct bytes line; /* the request under way */
 };
@@ -154,31 +135,6 @@ static void send_registration(struct http_connection *connection)
     http_send(&load->exchanges, connection);
 }
 
-static uint64_t draw(struct load *load) /* xorshift64 */
-{
-    load->random ^= load->random << 13;
-    load->random ^= load->random >> 7;
-    load->random ^= load->random << 17;
-    return load->random;
-}
-
-static void send_lookup(struct http_connection *connection)
-{
-    struct exchange *exchange = connection->context;
-    struct load *load = exchange->load;
-    const struct known *known = &load->known[draw(load) % load->known_count];
-    char body[PHONE_SIZE_MAX + CODE_SIZE + 40];
-    int size = snprintf(body, sizeof body, "{\"code\":\"%.*s\",\"factor\":\"%.*s\"}", CODE_SIZE,
-                        known->code, (int)known->phone_size, known->phone);
-    exchange->from_ns = load->due_ns[load->due_first];
-    load->due_first = (load->due_first + 1) % LOOKUP_QUEUE_LENGTH;
-    load->due_count--;
-    put_head(connection, "/v1/lookups", load->settings.token);
-    put_length(connection, (size_t)size);
-    buffer_append(&connection->out, body, (size_t)size);
-    http_send(&load->exchanges, connection);
-}
-
 /* ---- answers ---- */
 
 static void keep_failure(struct load *load, unsigned status, struct bytes body)
@@ -190,25 +146,7 @@ static void keep_failure(struct load *load, unsigned status, struct bytes body)
              (const char *)body.data);
 }
 
-static void remember(struct load *load, struct bytes line, struct bytes body)
-{
-    struct bytes code = member(body, "\"code\":\"");
-    struct bytes phone = member(line, "\"phone\":\"");
-    if (code.size != CODE_SIZE || phone.size == 0 || phone.size > PHONE_SIZE_MAX)
-        return; /* some citizens have no phone */
-    if (load->known_count == load->known_capacity) {
-        load->known_capacity = load->known_capacity > 0 ? 2 * load->known_capacity : 4096;
-        load->known = realloc(load->known, load->known_capacity * sizeof *load->known);
-        if (!load->known)
-            fail("out of memory");
-    }
-    struct known *known = &load->known[load->known_count++];
-    *known = (struct known){ .phone = (const char *)phone.data,
-                             .phone_size = (uint16_t)phone.size };
-    memcpy(known->code, code.data, CODE_SIZE);
-}
-
-static void on_registered(struct http_connection *connection, unsigned status, struct bytes body)
+static void on_answer(struct http_connection *connection, unsigned status, struct bytes body)
 {
     struct exchange *exchange = connection->context;
     struct load *load = exchange->load;
@@ -216,34 +154,13 @@ static void on_registered(struct http_connection *connection, unsigned status, s
     load->answered++;
     if (status == 201) {
         load->created++;
-        remember(load, exchange->line, body);
+        if (load->lookups)
+            lookups_add(load->lookups, member(body, "\"code\":\""),
+                        member(exchange->line, "\"phone\":\""));
     } else {
         keep_failure(load, status, body);
     }
     send_registration(connection);
-}
-
-static void on_found(struct http_connection *connection, unsigned status, struct bytes body)
-{
-    struct exchange *exchange = connection->context;
-    struct load *load = exchange->load;
-    latencies_add(&load->finding, exchange->from_ns, now_ns());
-    load->lookups++;
-    if (status == 200)
-        load->found++;
-    else
-        keep_failure(load, status, body);
-    if (load->due_count > 0)
-        send_lookup(connection);
-}
-
-static void on_answer(struct http_connection *connection, unsigned status, struct bytes body)
-{
-    struct exchange *exchange = connection->context;
-    if (exchange->is_lookup)
-        on_found(connection, status, body);
-    else
-        on_registered(connection, status, body);
 }
 
 /* ---- output ---- */
@@ -275,16 +192,19 @@ static void print_registrations(struct load *load, double seconds, double cpu_sh
     fflush(stdout);
 }
 
-static void print_lookups(struct load *load, size_t cases, double registered_per_second)
+static void print_lookups(struct load *load, struct lookups_result *result, size_t cases,
+                          double registered_per_second)
 {
     printf("{\"cases\":%zu,\"lookups\":%zu,\"found\":%zu,\"lookups_per_second\":%zu,"
            "\"registered_per_second\":%.0f,\"registered_p99_ms\":%.3f,\"p50_ms\":%.3f,"
            "\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
-           cases, load->lookups, load->found, load->settings.lookups_per_second,
+           cases, result->lookups, result->found, load->settings.lookups_per_second,
            registered_per_second, latencies_share_ms(&load->registering, 0.99),
-           latencies_share_ms(&load->finding, 0.5),
-           latencies_share_ms(&load->finding, 0.99), latencies_share_ms(&load->finding, 1));
+           latencies_share_ms(&result->latencies, 0.5),
+           latencies_share_ms(&result->latencies, 0.99), latencies_share_ms(&result->latencies, 1));
     fflush(stdout);
+    if (result->first_failure != 0)
+        keep_failure(load, result->first_failure, bytes_of_string("(a look-up)"));
 }
 
 /* ---- phases ---- */
@@ -302,55 +222,24 @@ static void register_all(struct load *load)
     print_registrations(load, seconds, (cpu_seconds() - cpu) / seconds);
 }
 
-static int start_timer(size_t per_second)
-{
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    long interval_ns = 1000000000L / (long)per_second;
-    struct timespec interval = { interval_ns / 1000000000, interval_ns % 1000000000 };
-    struct itimerspec spec = { interval, interval };
-    if (timer < 0 || timerfd_settime(timer, 0, &spec, NULL) != 0)
-        fail("no timer");
-    return timer;
-}
-
-/* Queues a look-up for every tick that has passed and gives them to idle connections. */
-static void look_up_due(struct load *load, int timer)
-{
-    uint64_t ticks = 0;
-    int64_t now = now_ns(), interval = 1000000000 / (int64_t)load->settings.lookups_per_second;
-    if (read(timer, &ticks, sizeof ticks) != sizeof ticks)
-        return;
-    for (uint64_t i = ticks; i > 0; i--) {
-        if (load->due_count == LOOKUP_QUEUE_LENGTH)
-            fail("look-ups are answered too slowly to go on");
-        size_t last = (load->due_first + load->due_count++) % LOOKUP_QUEUE_LENGTH;
-        load->due_ns[last] = now - (int64_t)(i - 1) * interval;
-    }
-    for (size_t i = 0; i < LOOKUP_CONNECTIONS && load->due_count > 0; i++) {
-        struct http_connection *connection = &load->connections[load->settings.connections + i];
-        if (!connection->busy)
-            send_lookup(connection);
-    }
-}
-
 static void look_up_rounds(struct load *load)
 {
-    int timer = start_timer(load->settings.lookups_per_second);
-    http_exchanges_watch(&load->exchanges, timer);
     load->goal = SIZE_MAX;
     for (size_t i = 0; i < load->settings.connections; i++)
         send_registration(&load->connections[i]);
+    lookups_begin(load->lookups);
     for (size_t round = 0; round < load->settings.rounds; round++) {
         size_t cases = load->created, answered = load->answered;
         int64_t from = now_ns(), end = from + (int64_t)load->settings.seconds * 1000000000;
-        load->registering.count = load->finding.count = load->found = load->lookups = 0;
+        load->registering.count = 0;
         while (now_ns() < end)
-            if (http_exchanges_step(&load->exchanges))
-                look_up_due(load, timer);
-        print_lookups(load, cases,
+            http_exchanges_step(&load->exchanges);
+        struct lookups_result result = lookups_take(load->lookups);
+        print_lookups(load, &result, cases,
                       (double)(load->answered - answered) / ((double)(now_ns() - from) / 1e9));
+        latencies_close(&result.latencies);
     }
-    close(timer);
+    lookups_end(load->lookups);
 }
 
 /* ---- beginning and end ---- */
@@ -370,8 +259,8 @@ static void open_file(struct load *load)
 
 static bool run(const struct settings *settings)
 {
-    size_t connection_count = settings->connections + LOOKUP_CONNECTIONS;
-    struct load load = { .settings = *settings, .random = UINT64_C(0x9e3779b97f4a7c15) };
+    size_t connection_count = settings->connections;
+    struct load load = { .settings = *settings };
     struct exchange *exchanges = calloc(connection_count, sizeof *exchanges);
     load.connections = calloc(connection_count, sizeof *load.connections);
     if (!exchanges || !load.connections)
@@ -379,11 +268,15 @@ static bool run(const struct settings *settings)
     open_file(&load);
     http_exchanges_open(&load.exchanges, on_answer);
     for (size_t i = 0; i < connection_count; i++) {
-        exchanges[i] = (struct exchange){ &load, i >= settings->connections, 0, BYTES_NONE };
+        exchanges[i] = (struct exchange){ &load, 0, BYTES_NONE };
         http_connect(&load.exchanges, &load.connections[i], settings->port, &exchanges[i]);
     }
+    struct lookups_options options = { settings->port, settings->token,
+                                       settings->lookups_per_second };
+    if (settings->lookups_per_second > 0)
+        load.lookups = lookups_new(&options);
     register_all(&load);
-    if (settings->lookups_per_second > 0 && load.known_count > 0)
+    if (load.lookups && lookups_known(load.lookups) > 0)
         look_up_rounds(&load);
     print_failure(&load);
     bool good = load.first_failure == 0;
@@ -392,8 +285,8 @@ static bool run(const struct settings *settings)
     http_exchanges_close(&load.exchanges);
     munmap((void *)(uintptr_t)load.file.data, load.file.size);
     latencies_close(&load.registering);
-    latencies_close(&load.finding);
-    free(load.known);
+    if (load.lookups)
+        lookups_free(load.lookups);
     free(load.connections);
     free(exchanges);
     return good;
