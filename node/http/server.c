@@ -2,6 +2,7 @@
 
 #include "node/config.h"
 #include "node/runtime/log.h"
+#include "node/runtime/priority.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -156,10 +157,20 @@ static void peer_end(struct http_server *server, struct peer *peer)
     free(peer);
 }
 
-/* Called before the library closes the descriptor. */
+/* The library starts its threads by itself, and calls back on them. */
+static void prepare_thread(void)
+{
+    static _Thread_local bool prepared;
+    if (!prepared)
+        priority_responsive();
+    prepared = true;
+}
+
+/* Called on the connection's thread, and before the library closes the descriptor. */
 static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
                           enum MHD_ConnectionNotificationCode code)
 {
+    prepare_thread();
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         peer_begin(context, connection, slot);
     else

@@ -3,6 +3,7 @@
 #include "node/runtime/engine_parts.h"
 
 #include "node/runtime/log.h"
+#include "node/runtime/priority.h"
 #include "proto/base/bug.h"
 
 #include <string.h>
@@ -244,6 +245,7 @@ void *views_thread_main(void *argument)
 {
     struct engine *engine = argument;
     int64_t tick_at = engine_monotonic_ms();
+    priority_background();
     bool delayed = false; /* no room on the disk: nothing is tried before the next tick */
 
     engine_lock(engine);

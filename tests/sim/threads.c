@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <string.h>
 
 #undef pthread_mutex_lock
@@ -314,5 +315,12 @@ int pthread_join(pthread_t thread, void **result)
 int pthread_setname_np(pthread_t thread, const char *name)
 {
     fiber_of_number((uint32_t)thread)->name = name;
+    return 0;
+}
+
+/* Fibers share one thread of the system, and whose turn it is is drawn. */
+int setpriority(__priority_which_t which, id_t who, int value)
+{
+    (void)which, (void)who, (void)value;
     return 0;
 }
