@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define BACKGROUND_NICE     10
+#define IDLE_NICE           19
 #define RESPONSIVE_SLICE_NS 300000
 
 /* struct sched_attr, which glibc 2.36 does not declare. */
@@ -20,6 +21,11 @@ struct attributes {
 void priority_background(void)
 {
     (void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE);
+}
+
+void priority_idle(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, IDLE_NICE);
 }
 
 void priority_responsive(void)

@@ -1,6 +1,7 @@
 #include "node/runtime/verifier.h"
 
 #include "node/runtime/log.h"
+#include "node/runtime/priority.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,7 @@ static void *verifier_run(void *context)
     const size_t budget = (size_t)(verifier->options.rate * STEP_MS / 1000) + 1;
     unsigned steps = 0;
     enum err err = OK;
+    priority_idle();
     while (err == OK && rest(verifier, STEP_MS)) {
         struct store_txn txn = store_begin_read(log_store_environment(verifier->options.logs));
         err = verify_step(&verifier->verify, &txn, budget);
