@@ -100,6 +100,8 @@ enum disk_fate {
     DISK_FATE_COUNT
 };
 
+/* The program is gone: its descriptors of this disk are closed. */
+void disk_close_all(struct disk *disk);
 /* From now on nothing reaches the device: each change fails with EIO and is not done, not even in
  * the cache. */
 void disk_unplug(struct disk *disk);

@@ -19,7 +19,8 @@ static struct descriptor {
     struct disk *disk;
     struct disk_file *file; /* NULL: a folder */
     ino_t folder;
-    bool synced; /* O_DSYNC */
+    uint64_t place; /* where write() and read() go on */
+    bool synced, appends; /* O_DSYNC, O_APPEND */
 } *descriptors;
 static size_t descriptor_count;
 
@@ -112,7 +113,9 @@ static int open_on_disk(struct disk *disk, const char *path, int flags, mode_t m
     if (file < 0)
         return -1;
     require(sys_fstat(file, &status) == 0);
-    struct descriptor descriptor = { .disk = disk, .synced = (flags & O_DSYNC) != 0 };
+    struct descriptor descriptor = { .disk = disk,
+                                     .synced = (flags & O_DSYNC) != 0,
+                                     .appends = (flags & O_APPEND) != 0 };
     if (S_ISREG(status.st_mode))
         descriptor.file = disk_file_track(disk, file, path);
     else
@@ -180,6 +183,13 @@ int close(int file)
     return sys_close(file);
 }
 
+void disk_close_all(struct disk *disk)
+{
+    for (size_t i = 0; i < descriptor_count; i++)
+        if (descriptors[i].disk == disk)
+            close((int)i);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static ssize_t pread_any(int file, void *data, size_t size, off_t offset)
@@ -203,6 +213,40 @@ ssize_t pread(int file, void *data, size_t size, off_t offset)
 ssize_t pread64(int file, void *data, size_t size, off_t offset)
 {
     return pread_any(file, data, size, offset);
+}
+
+ssize_t read(int file, void *data, size_t size)
+{
+    struct descriptor *descriptor = descriptor_of(file);
+    if (!descriptor || !descriptor->file)
+        return syscall(SYS_read, file, data, size);
+    ssize_t done = pread_any(file, data, size, (off_t)descriptor->place);
+    if (done > 0)
+        descriptors[file].place += (uint64_t)done;
+    return done;
+}
+
+static off_t seek_any(int file, off_t offset, int whence)
+{
+    struct descriptor *descriptor = descriptor_of(file);
+    if (!descriptor || !descriptor->file)
+        return (off_t)syscall(SYS_lseek, file, offset, whence);
+    uint64_t from = whence == SEEK_SET   ? 0
+                    : whence == SEEK_CUR ? descriptor->place
+                                         : descriptor->file->size;
+    if (whence > SEEK_END || offset < -(off_t)from)
+        return fails(EINVAL);
+    return (off_t)(descriptor->place = from + (uint64_t)offset);
+}
+
+off_t lseek(int file, off_t offset, int whence)
+{
+    return seek_any(file, offset, whence);
+}
+
+off_t lseek64(int file, off_t offset, int whence)
+{
+    return seek_any(file, offset, whence);
 }
 
 /* A node asks for the size of its stores every second. */
@@ -335,14 +379,14 @@ ssize_t pwritev64(int file, const struct iovec *iov, int count, off_t offset)
 }
 
 /* At the descriptor's own place, which moves on. */
-static ssize_t write_here(int file, struct descriptor *descriptor, const struct iovec *iov,
-                          int count)
+static ssize_t write_here(int file, const struct iovec *iov, int count)
 {
-    bool appends = (fcntl(file, F_GETFL) & O_APPEND) != 0;
-    off_t at = lseek(file, 0, appends ? SEEK_END : SEEK_CUR);
-    ssize_t done = write_on_disk(descriptor, iov, count, (uint64_t)at);
-    if (done > 0)
-        lseek(file, at + done, SEEK_SET);
+    struct descriptor *descriptor = &descriptors[file];
+    if (descriptor->appends && descriptor->file)
+        descriptor->place = descriptor->file->size;
+    ssize_t done = write_on_disk(descriptor, iov, count, descriptor->place);
+    if (done > 0) /* others may have opened files meanwhile: the table may be elsewhere */
+        descriptors[file].place += (uint64_t)done;
     return done;
 }
 
@@ -350,14 +394,14 @@ ssize_t write(int file, const void *data, size_t size)
 {
     struct descriptor *descriptor = descriptor_of(file);
     struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
-    return descriptor ? write_here(file, descriptor, &iov, 1)
+    return descriptor ? write_here(file, &iov, 1)
                       : syscall(SYS_write, file, data, size);
 }
 
 ssize_t writev(int file, const struct iovec *iov, int count)
 {
     struct descriptor *descriptor = descriptor_of(file);
-    return descriptor ? write_here(file, descriptor, iov, count)
+    return descriptor ? write_here(file, iov, count)
                       : syscall(SYS_writev, file, iov, count);
 }
 

@@ -7,6 +7,7 @@
 #include "tests/sim/disk.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -35,6 +36,8 @@ struct disk_file {
     dev_t device;
     ino_t inode;
     int handle; /* of our own: keeps the inode and works when the program has closed it */
+    uint8_t *map; /* the whole of it, for us: what the program reads and maps is the same pages */
+    uint64_t map_size; /* may be more than the file has */
     unsigned open_count;
     struct stat status; /* when it was first opened */
     uint64_t size; /* all that changes it comes through here */
@@ -94,6 +97,8 @@ void *disk_grow(void *items, size_t count, size_t *capacity, size_t item_size);
 struct disk_file *disk_file_find(struct disk *disk, const struct stat *status);
 struct disk_file *disk_file_track(struct disk *disk, int file, const char *path);
 void disk_file_release(struct disk_file *file);
+/* Beyond its end are zeros. */
+void disk_file_read(const struct disk_file *file, uint8_t *out, size_t size, uint64_t offset);
 /* Writes to the cache and keeps what was there; all or nothing unless the system fails. */
 bool disk_file_write(struct disk_file *file, const void *data, size_t size, uint64_t offset);
 bool disk_file_resize(struct disk_file *file, uint64_t size);
@@ -155,6 +160,18 @@ static inline ssize_t sys_pwrite(int file, const void *data, size_t size, uint64
 static inline int sys_ftruncate(int file, uint64_t size)
 {
     return (int)syscall(SYS_ftruncate, file, size);
+}
+static inline off_t sys_next_data(int file, uint64_t offset)
+{
+    return (off_t)syscall(SYS_lseek, file, offset, SEEK_DATA);
+}
+static inline uint8_t *sys_map(int file, uint64_t size)
+{
+    return (uint8_t *)syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0L);
+}
+static inline void sys_unmap(uint8_t *map, uint64_t size)
+{
+    syscall(SYS_munmap, map, size);
 }
 static inline int sys_rename(const char *from, const char *to)
 {

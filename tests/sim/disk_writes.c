@@ -4,8 +4,14 @@
 
 #include "proto/base/require.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Room for addresses alone: a file that outgrows it is mapped anew. */
+#define MAP_SIZE ((uint64_t)256 << 20)
+/* From this size on it is worth asking whether zeros are written where there are zeros. */
+#define ZEROS_SIZE_MIN ((size_t)64 << 10)
 
 void *disk_grow(void *items, size_t count, size_t *capacity, size_t item_size)
 {
@@ -27,6 +33,15 @@ struct disk_file *disk_file_find(struct disk *disk, const struct stat *status)
     return NULL;
 }
 
+static void file_map(struct disk_file *file, uint64_t size)
+{
+    if (file->map)
+        sys_unmap(file->map, file->map_size);
+    file->map = sys_map(file->handle, size);
+    file->map_size = size;
+    require(file->map != MAP_FAILED);
+}
+
 struct disk_file *disk_file_track(struct disk *disk, int open_file, const char *path)
 {
     struct stat status;
@@ -44,6 +59,7 @@ struct disk_file *disk_file_track(struct disk *disk, int open_file, const char *
                                     .handle = sys_open(path, O_RDWR | O_CLOEXEC, 0),
                                     .name = strdup(path + disk->path_size + 1) };
         require(file->handle >= 0 && file->name);
+        file_map(file, MAP_SIZE);
         disk->files = file;
     }
     file->open_count++;
@@ -60,6 +76,7 @@ void disk_file_release(struct disk_file *file)
     while (*at != file)
         at = &(*at)->next;
     *at = file->next;
+    sys_unmap(file->map, file->map_size);
     sys_close(file->handle);
     free(file->writes);
     free(file->name);
@@ -78,6 +95,15 @@ static void read_at(int handle, uint8_t *out, size_t size, uint64_t offset)
             break;
         done += (size_t)more;
     }
+    memset(out + done, 0, size - done);
+}
+
+void disk_file_read(const struct disk_file *file, uint8_t *out, size_t size, uint64_t offset)
+{
+    uint64_t there = offset < file->size ? file->size - offset : 0;
+    size_t done = there < size ? (size_t)there : size;
+    require(offset + done <= file->map_size);
+    memcpy(out, file->map + offset, done);
     memset(out + done, 0, size - done);
 }
 
@@ -104,7 +130,7 @@ static struct disk_write *write_add(struct disk_file *file, uint64_t offset, siz
                                   .file_size_before = file->size };
     require(size == 0 || write->before);
     if (size > 0)
-        read_at(file->handle, write->before, size, offset);
+        disk_file_read(file, write->before, size, offset);
     return write;
 }
 
@@ -114,16 +140,33 @@ static void account(struct disk_file *file, uint64_t size_before, uint64_t size_
     file->size = size_after;
 }
 
+/* Zeros into a hole change nothing that could be lost: a store writes them far ahead of its end. */
+static bool writes_zeros_into_hole(const struct disk_file *file, const uint8_t *data, size_t size,
+                                   uint64_t offset)
+{
+    if (size < ZEROS_SIZE_MIN || offset + size > file->size || data[0] != 0 ||
+        memcmp(data, data + 1, size - 1) != 0)
+        return false;
+    off_t next = sys_next_data(file->handle, offset);
+    return next < 0 ? errno == ENXIO : (uint64_t)next >= offset + size;
+}
+
+/* Through our own map: no call of the system for a page that is there. */
 bool disk_file_write(struct disk_file *file, const void *data, size_t size, uint64_t offset)
 {
-    if (size == 0)
+    uint64_t end = offset + size;
+    file->disk->counters.bytes_written += size;
+    if (size == 0 || writes_zeros_into_hole(file, data, size, offset))
         return true;
     struct disk_write *write = write_add(file, offset, size);
-    bool written = write_at(file->handle, data, size, offset);
-    write->file_size_after = offset + size > file->size ? offset + size : file->size;
+    write->file_size_after = end > file->size ? end : file->size;
+    if (end > file->size && sys_ftruncate(file->handle, end) != 0)
+        return false;
     account(file, write->file_size_before, write->file_size_after);
-    file->disk->counters.bytes_written += size;
-    return written;
+    if (end > file->map_size)
+        file_map(file, 2 * end);
+    memcpy(file->map + offset, data, size);
+    return true;
 }
 
 bool disk_file_resize(struct disk_file *file, uint64_t size)
@@ -137,6 +180,8 @@ bool disk_file_resize(struct disk_file *file, uint64_t size)
     if (sys_ftruncate(file->handle, size) != 0)
         return false;
     account(file, now, size);
+    if (size > file->map_size)
+        file_map(file, 2 * size);
     return true;
 }
 
@@ -157,7 +202,7 @@ static uint8_t *content_after(const struct disk_file *file, size_t i)
     struct disk_write after = file->writes[i];
     after.before = malloc(after.size + 1);
     require(after.before != NULL);
-    read_at(file->handle, after.before, after.size, after.offset);
+    disk_file_read(file, after.before, after.size, after.offset);
     for (size_t k = file->write_count; k-- > i + 1;)
         patch(&after, file->writes[k].offset, file->writes[k].size, file->writes[k].before);
     return after.before;
@@ -167,7 +212,7 @@ static uint8_t *content_after(const struct disk_file *file, size_t i)
 static void write_harden(struct disk_file *file, size_t i)
 {
     const struct disk_write *write = &file->writes[i];
-    uint8_t *after = content_after(file, i);
+    uint8_t *after = i > 0 ? content_after(file, i) : NULL;
     for (size_t k = 0; k < i; k++) {
         patch(&file->writes[k], write->offset, write->size, after);
         if (write->is_resize || file->writes[k].file_size_before < write->file_size_after)

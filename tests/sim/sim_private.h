@@ -21,7 +21,7 @@ void fibers_begin(void);
 
 /* process.c: what a killed process leaves. */
 struct node_process *process_new(struct sim_node *node);
-/* Closes its descriptors under node->data, unmaps its maps, frees its memory. */
+/* Closes its descriptors on its disk, unmaps its maps, frees its memory. */
 void process_release(struct sim_node *node);
 uint64_t process_memory(const struct sim_node *node); /* bytes held */
 
