@@ -73,6 +73,7 @@ struct packing {
     struct buffer *out;
     uint64_t first, count, most; /* of the package being filled; most 0: none is */
     size_t room;                 /* bytes that the body may have */
+    size_t written;              /* so far into the body's memory something was written */
     size_t last_size;            /* of the package before */
     uint64_t next, size;         /* what was appended to `out` */
     bool full;                   /* no further one is to follow */
@@ -149,6 +150,13 @@ static enum err package_end(struct packing *packing)
     return packing->full ? ERR_END : err;
 }
 
+static void body_append(struct packing *packing, const struct record *record)
+{
+    record_encode(&packing->body, record);
+    if (packing->body.size > packing->written)
+        packing->written = packing->body.size;
+}
+
 static enum err pack_record(void *context, uint64_t position, const struct record *record,
                             const struct record_header *header, const struct hash *leaf)
 {
@@ -158,14 +166,14 @@ static enum err pack_record(void *context, uint64_t position, const struct recor
     if (packing->most == 0)
         package_begin(packing, position);
     size_t before = packing->body.size;
-    record_encode(&packing->body, record);
+    body_append(packing, record);
     if (packing->body.size > packing->room && packing->count > 0) {
         packing->body.size = before; /* it goes into the next one */
         enum err err = package_end(packing);
         if (err != OK)
             return err;
         package_begin(packing, position);
-        record_encode(&packing->body, record);
+        body_append(packing, record);
     }
     if (packing->body.err != OK)
         return packing->body.err;
@@ -209,7 +217,7 @@ enum err replica_send_records(struct replica *replica, const struct effect_send_
     *next = packing.next;
     *size = packing.size;
     if (packing.body.data) /* person parts in the clear */
-        sodium_memzero(packing.body.data, packing.body.capacity);
+        sodium_memzero(packing.body.data, packing.written);
     buffer_close(&packing.body);
     free(packing.message);
     return err;
