@@ -76,7 +76,7 @@ uint64_t core_deadline(const struct core *core)
     for (size_t i = 0; i < core->peer_count; i++)
         if (!core->peers[i].link)
             earlier(&deadline, core->peers[i].connect_at_ms);
-    if (!core->may_write)
+    if (!core->may_write && !SAMAD_BUG(START_NEEDS_HUB))
         earlier(&deadline, core->start_at_ms + core->options.ask_limit_ms);
     if (core->merge_check && core->merge_at_ms > core->now_ms)
         earlier(&deadline, core->merge_at_ms);
