@@ -70,7 +70,8 @@ struct check_hash {
     X(TRACE, "trace", mark)       /* digest of a run's trace; name: what identifies the run (I29) */ \
     X(TOTAL, "total", mark)       /* a number of the driver, by name: "lateness_ns", how much later  \
                                      than asked a time-out of an idle thread may come;             \
-                                     "syncs_recorded", 1: every sync there is is told */           \
+                                     "syncs_recorded", "alarms_recorded", 1: every sync, every     \
+                                     alarm there is is told */                                     \
     X(DUMP, "dump", dump)         /* an independent reading of a host's store */
 
 enum history_kind {

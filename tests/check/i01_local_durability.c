@@ -1,5 +1,6 @@
 /* I1: a registration that was acknowledged stands in every later reading of its host's store, under
- * the code and case that the answer named; an erasure that was acknowledged stays done.
+ * the code and case that the answer named, and a look-up at the host finds it; an erasure that was
+ * acknowledged stays done.
  *
  * A host that was put back to an older state, or lost its disk, may lack it meanwhile. Once all have
  * converged it must have it again if anybody else has it; if nobody has, it was the only copy of
@@ -94,12 +95,59 @@ static void judge_successor(const struct index *index, struct check_report *repo
     }
 }
 
+/* ---- what the host answers ----------------------------------------------------------------- */
+
+static bool was_erased(const struct index *index, const char *code, size_t before)
+{
+    for (size_t i = 0; i < index->call_count; i++)
+        if (strcmp(index->calls[i].call->operation, "erase") == 0 &&
+            index->calls[i].invoked_at < before && strcmp(index->calls[i].call->code, code) == 0)
+            return true;
+    return false;
+}
+
+/* The registration of that code that its host had acknowledged before the look-up, or NULL. */
+static const struct index_call *acknowledged(const struct index *index,
+                                             const struct index_call *lookup)
+{
+    for (size_t i = 0; i < index->call_count; i++) {
+        const struct index_call *call = &index->calls[i];
+        if (call->host == lookup->host && call->promised_at != INDEX_NEVER &&
+            call->promised_at < lookup->invoked_at &&
+            strcmp(call->call->operation, "register") == 0 &&
+            strcmp(call->answer->code, lookup->call->code) == 0)
+            return call;
+    }
+    return NULL;
+}
+
+/* «There is no such code», said to who had been given it. */
+static void judge_lookup(const struct index *index, struct check_report *report,
+                         const struct index_call *lookup)
+{
+    const struct index_call *call = acknowledged(index, lookup);
+    if (!call)
+        return;
+    check_looked(report);
+    bool harmed = index_harms(index, call->host, call->promised_at, lookup->ended_at) != 0;
+    if (!lookup->answer || lookup->answer->status != 404 || harmed ||
+        was_erased(index, lookup->call->code, lookup->ended_at))
+        return;
+    check_violated(report, "%s acknowledged code %s (call %llu) and does not find it (call %llu)",
+                   index_host(index, call->host)->name, lookup->call->code,
+                   (unsigned long long)call->call->call, (unsigned long long)lookup->call->call);
+}
+
 void check_i01(const struct index *index, struct check_report *report)
 {
     for (size_t i = 0; i < index->call_count; i++) {
         const struct index_call *call = &index->calls[i];
         const struct history_host *host = index_host(index, call->host);
-        if (call->promised_at == INDEX_NEVER || !host || host->malicious)
+        if (!host || host->malicious)
+            continue;
+        if (strcmp(call->call->operation, "lookup") == 0 && call->end == HISTORY_FAIL)
+            judge_lookup(index, report, call);
+        if (call->promised_at == INDEX_NEVER)
             continue;
         if (strcmp(call->call->operation, "register") == 0) {
             judge_call(index, report, call, request_is_kept);

@@ -1,4 +1,5 @@
-/* I2: what a hub has receipted, and what an answer called national, is at the hub in the end.
+/* I2: what a hub has receipted is in each of its later stores, and what an answer called national is at
+ * the hub in the end.
  *
  * A hub that was put back or lost its disk must have it again once all have converged, if anybody
  * else still has it. */
@@ -46,7 +47,8 @@ static bool is_excused(const struct index *index, const struct index_dump *hub, 
                        const struct index_log *log, uint64_t size, const struct check_hash *root)
 {
     unsigned harms = index_harms(index, hub->dump->host, since, hub->at);
-    if ((harms & HARM_REST) && ((harms & HARM_LOST_SYNC) || hub->dump->problem_count > 0))
+    unsigned ever = index_harms(index, hub->dump->host, 0, hub->at); /* damage stays */
+    if ((ever & HARM_REST) && ((ever & HARM_LOST_SYNC) || hub->dump->problem_count > 0))
         return true;
     return (harms & HARM_ROLLBACK) &&
            (!hub->settled || !is_held_elsewhere(index, hub, log, size, root));
@@ -57,15 +59,18 @@ static void judge_receipt(const struct index *index, struct check_report *report
 {
     static const struct index_log NO_LOG = { .origin = "" };
     const struct index_log *log = index_log_of(index, note->note.origin);
-    if (!index_is_cosigned(note, hub->dump->host) || (note->at > hub->at && note->sent))
+    bool seen = note->at <= hub->at || (hub->last && !note->sent);
+    if (!index_is_cosigned(note, hub->dump->host) || !seen)
         return;
     if (!log)
         log = &NO_LOG;
     check_looked(report);
     if (!holds(hub, log, note->note.size, &note->note.root) &&
         !is_excused(index, hub, note->at, log, note->note.size, &note->note.root))
-        check_violated(report, "%s gave a receipt for %llu records of %s and does not hold them",
-                       hub->host->name, (unsigned long long)note->note.size, note->note.origin);
+        check_violated(report, "%s gave a receipt for %llu records of %s and its store «%s» does "
+                               "not hold them",
+                       hub->host->name, (unsigned long long)note->note.size, note->note.origin,
+                       hub->dump->label);
 }
 
 /* A look-up said «national»: the record is at as many hubs as the node asks for. */
@@ -108,7 +113,7 @@ void check_i02(const struct index *index, struct check_report *report)
 {
     for (size_t i = 0; i < index->dump_count; i++) {
         const struct index_dump *hub = &index->dumps[i];
-        if (!hub->last || !hub->host->hub || hub->host->malicious)
+        if (!hub->host->hub || hub->host->malicious)
             continue;
         for (size_t k = 0; k < index->note_count; k++)
             if (index->notes[k].receipt)

@@ -1,11 +1,37 @@
-/* I12: where two histories of one log exist among honest holders, every honest hub that holds the log
- * has it frozen in the end, holds a proof that anybody can verify, and both branches; so nothing that
- * either of them acknowledged is gone. */
+/* I12: where two histories of one log exist among honest holders in the end, every honest hub that holds
+ * the log has it frozen, holds a proof that anybody can verify, and both branches; so nothing that
+ * either of them acknowledged is gone.
+ *
+ * A holder is a hub, or a host that was up when all had converged: what a clone wrote and nobody ever
+ * saw is no history that anybody could prove. */
 #include "tests/check/check.h"
 #include "tests/check/fork.h"
 #include "tests/check/index.h"
 
 #include <string.h>
+
+static bool is_holder(const struct index *index, const struct index_copy *copy)
+{
+    const struct index_dump *dump = copy->dump;
+    uint32_t host = dump->dump->host;
+    return dump->last && dump->settled && !dump->host->malicious && copy->whole > 0 &&
+           (dump->host->hub || index_is_up(index, host, index->converged_at, index->converged_at, 0, 0));
+}
+
+/* Two copies of holders that contradict each other: the longest, and the longest of the others. */
+static bool has_fork(const struct index *index, const struct index_log *log,
+                     const struct index_copy *pair[2])
+{
+    pair[0] = pair[1] = NULL;
+    for (size_t turn = 0; turn < 2; turn++)
+        for (size_t i = 0; i < log->copy_count; i++) {
+            const struct index_copy *copy = &log->copies[i];
+            if (is_holder(index, copy) && (!pair[turn] || copy->whole > pair[turn]->whole) &&
+                (turn == 0 || index_difference(copy->log, pair[0]->log) != UINT64_MAX))
+                pair[turn] = copy;
+        }
+    return pair[1] != NULL;
+}
 
 static bool has_proof(const struct index *index, const struct dump_log *log)
 {
@@ -30,17 +56,18 @@ static bool keeps(const struct dump_log *main, const struct dump_log *branch,
 }
 
 /* A third history: holders keep two, whichever they met first (replication/README.md). */
-static bool has_third(const struct index_log *log)
+static bool has_third(const struct index_log *log, const struct index_copy *const pair[2])
 {
     for (size_t i = 0; i < log->copy_count; i++)
-        if (log->copies[i].differs != UINT64_MAX &&
-            index_difference(log->copies[i].log, log->other->log) != UINT64_MAX)
+        if (index_difference(log->copies[i].log, pair[0]->log) != UINT64_MAX &&
+            index_difference(log->copies[i].log, pair[1]->log) != UINT64_MAX)
             return true;
     return false;
 }
 
 static void judge_hub(const struct index *index, struct check_report *report,
-                      const struct index_log *log, const struct index_dump *hub)
+                      const struct index_log *log, const struct index_copy *const pair[2],
+                      const struct index_dump *hub)
 {
     const struct dump_log *main = index_dump_log(hub, log->origin, false);
     const struct dump_log *branch = index_dump_log(hub, log->origin, true);
@@ -52,15 +79,14 @@ static void judge_hub(const struct index *index, struct check_report *report,
         wrong = "it goes on with it";
     else if (!has_proof(index, main))
         wrong = "it has no proof that verifies";
-    else if (!has_third(log) &&
-             (!keeps(main, branch, log->main->log) || !keeps(main, branch, log->other->log)))
+    else if (!has_third(log, pair) &&
+             (!keeps(main, branch, pair[0]->log) || !keeps(main, branch, pair[1]->log)))
         wrong = "it does not keep both branches";
     if (wrong)
         check_violated(report, "%s has two histories from record %llu on (%s and %s); hub %s: %s",
                        log->origin,
-                       (unsigned long long)index_difference(log->main->log, log->other->log),
-                       log->main->dump->host->name, log->other->dump->host->name, hub->host->name,
-                       wrong);
+                       (unsigned long long)index_difference(pair[0]->log, pair[1]->log),
+                       pair[0]->dump->host->name, pair[1]->dump->host->name, hub->host->name, wrong);
 }
 
 /* Every proof that is held proves. */
@@ -83,10 +109,12 @@ void check_i12(const struct index *index, struct check_report *report)
 {
     for (size_t i = 0; i < index->log_count; i++) {
         const struct index_log *log = &index->logs[i];
-        for (size_t k = 0; log->other && k < index->dump_count; k++) {
+        const struct index_copy *pair[2];
+        bool forked = log->other && has_fork(index, log, pair);
+        for (size_t k = 0; forked && k < index->dump_count; k++) {
             const struct index_dump *dump = &index->dumps[k];
             if (dump->last && dump->settled && dump->host->hub && !dump->host->malicious)
-                judge_hub(index, report, log, dump);
+                judge_hub(index, report, log, pair, dump);
         }
     }
     for (size_t i = 0; i < index->dump_count; i++) {

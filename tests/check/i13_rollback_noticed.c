@@ -1,7 +1,7 @@
 /* I13: a host that was put back to an older state, behind what a hub had receipted of its logs (or,
  * being a hub, behind what it had receipted itself), raises or causes an alarm; what it acknowledges
  * from then on stands in logs that the older state did not have; and in the end it holds all that
- * others hold of its logs.
+ * others hold of its logs, and its latest incarnation names it, so that its decisions regard it.
  *
  * The state it was put back to is its first store read after the RESTORE and before it is up. */
 #include "tests/check/check.h"
@@ -85,7 +85,7 @@ static const struct index_note *receipted_beyond(const struct index *index,
 }
 
 /* "HUB_ROLLBACK" and "hub-rollback" are one name. */
-static bool is_named(const char *alarm, const char *name)
+static bool is_called(const char *alarm, const char *name)
 {
     for (; *alarm && *name; alarm++, name++)
         if (*alarm != *name && !(*alarm == '_' && *name == '-') && (*alarm | 0x20) != *name)
@@ -99,7 +99,7 @@ static bool is_alarmed(const struct index *index, size_t from, const struct inde
     const char *wanted = state->host->hub ? "hub-rollback" : "rollback";
     for (size_t at = from; at < history_count(index->history); at++) {
         const struct history_event *event = index_event(index, at);
-        if (event->kind != HISTORY_ALARM || !is_named(event->alarm.name, wanted))
+        if (event->kind != HISTORY_ALARM || !is_called(event->alarm.name, wanted))
             continue;
         if (strstr(event->alarm.subject, state->host->node) ||
             strcmp(event->alarm.text, state->host->node) == 0 ||
@@ -111,12 +111,13 @@ static bool is_alarmed(const struct index *index, size_t from, const struct inde
     return false;
 }
 
-static bool has_alarms(const struct index *index)
+/* The driver says that it tells of alarms, or there are some. */
+static bool tells_of_alarms(const struct index *index)
 {
-    for (size_t at = 0; at < history_count(index->history); at++)
+    for (size_t at = 0; at < history_count(index->history) && !index->alarms_recorded; at++)
         if (index_event(index, at)->kind == HISTORY_ALARM)
             return true;
-    return false;
+    return index->alarms_recorded;
 }
 
 /* What is acknowledged after the restart stands in a log that the restored state did not hold. */
@@ -165,6 +166,42 @@ static void judge_loss(const struct index *index, struct check_report *report,
     }
 }
 
+/* Some log of its node that it holds names all of this one. */
+static bool is_named(const struct index *index, const struct index_dump *dump,
+                     const struct dump_log *log)
+{
+    for (size_t i = 0; i < dump->dump->log_count; i++) {
+        const struct dump_log *other = &dump->dump->logs[i];
+        if (strcmp(other->node, log->node) == 0 && strcmp(other->origin, log->origin) != 0 &&
+            index_covered(index, other->origin, log->origin) >= log->size)
+            return true;
+    }
+    return false;
+}
+
+/* Of its own logs only the one it writes is named by none. One that holds nothing but its opening
+ * record, which decides nothing, may be left; and clones merge each other's ever more slowly. */
+static void judge_merge(const struct index *index, struct check_report *report,
+                        const struct index_dump *state)
+{
+    const struct index_dump *last = index_last_dump(index, state->dump->host);
+    const struct dump_log *first = NULL;
+    if (!last || !last->settled || index_node_was_cloned(index, state->host->node))
+        return;
+    for (size_t i = 0; i < last->dump->log_count; i++) {
+        const struct dump_log *log = &last->dump->logs[i];
+        if (strcmp(log->node, state->host->node) != 0 || log->branch || log->frozen ||
+            log->size < 2 || is_named(index, last, log))
+            continue;
+        check_looked(report);
+        if (first)
+            check_violated(report, "%s was put back, and holds %s and %s in the end, of which no "
+                                   "incarnation names either",
+                           last->host->name, first->origin, log->origin);
+        first = log;
+    }
+}
+
 static void judge_restore(const struct index *index, struct check_report *report, size_t at)
 {
     size_t up_at;
@@ -173,13 +210,14 @@ static void judge_restore(const struct index *index, struct check_report *report
         return;
     const struct index_note *note = receipted_beyond(index, state, at);
     check_looked(report);
-    if (note && up_at != INDEX_NEVER && index->converged_at != INDEX_NEVER && has_alarms(index) &&
+    if (note && up_at != INDEX_NEVER && index->converged_at != INDEX_NEVER && tells_of_alarms(index) &&
         !is_alarmed(index, up_at, state, note))
         check_violated(report, "%s was put back behind the receipt for %llu records of %s, and "
                                "nobody raised an alarm",
                        state->host->name, (unsigned long long)note->note.size, note->note.origin);
     judge_incarnation(index, report, state, up_at);
     judge_loss(index, report, state);
+    judge_merge(index, report, state);
 }
 
 void check_i13(const struct index *index, struct check_report *report)

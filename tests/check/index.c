@@ -318,6 +318,8 @@ static void marks_read(struct index *index)
             index->lateness_ns = mark->number;
         if (kind == HISTORY_TOTAL && strcmp(mark->name, "syncs_recorded") == 0)
             index->syncs_recorded = true;
+        if (kind == HISTORY_TOTAL && strcmp(mark->name, "alarms_recorded") == 0)
+            index->alarms_recorded = true;
         if (kind == HISTORY_HEAL)
             index->healed_at = at;
         else if (kind == HISTORY_CONVERGED)

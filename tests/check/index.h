@@ -96,7 +96,7 @@ struct index {
     size_t fault_count, fault_capacity;
     size_t healed_at, converged_at; /* INDEX_NEVER */
     uint64_t lateness_ns;           /* of time-outs, as the driver says */
-    bool syncs_recorded;            /* likewise: all there were */
+    bool syncs_recorded, alarms_recorded; /* likewise: all there were */
     bool failed;
 };
 

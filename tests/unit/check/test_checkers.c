@@ -120,12 +120,58 @@ Test(i01, a_disk_that_was_lost_with_the_only_copy_is_no_violation)
     history_free(history);
 }
 
+/* What the first look-up, of a code that was acknowledged, is answered. */
+static void answer_lookup(struct history *history, uint32_t status)
+{
+    struct history_event *ok = sample_event(history, HISTORY_OK, 5);
+    struct history_event *sent = sample_event(history, HISTORY_SENT, 6);
+    cr_assert(ok->answer.national && sent->answer.national);
+    ok->kind = HISTORY_FAIL;
+    ok->answer = sent->answer = (struct history_answer){ .call = ok->answer.call,
+                                                         .status = status,
+                                                         .code = "",
+                                                         .case_id = "" };
+}
+
+Test(i01, a_look_up_that_does_not_find_what_was_acknowledged_is_seen)
+{
+    struct history *history = sample_good();
+    answer_lookup(history, 404);
+    sample_expect(history, "I1");
+    history = sample_good();
+    answer_lookup(history, 429);
+    sample_expect(history, NULL);
+}
+
+Test(i01, after_the_node_was_put_back_a_look_up_may_find_nothing)
+{
+    struct history *history = sample_good();
+    answer_lookup(history, 404);
+    struct history_event *sent = sample_event(history, HISTORY_SENT, 5);
+    sample_insert(history, sent, life(HISTORY_RESTORE, ARDABIL, 1));
+    struct check_report *report = check_history(history, "I1");
+    cr_assert_eq(report->violation_count, 0);
+    check_report_free(report);
+    history_free(history);
+}
+
 /* ---- I2 ------------------------------------------------------------------------------------ */
 
 Test(i02, a_hub_that_lacks_what_it_receipted_is_seen)
 {
     struct history *history = sample_good();
     shorten(final_log(history, HUB, SAMPLE_LOG_1), 1);
+    sample_expect(history, "I2");
+}
+
+Test(i02, a_hub_that_lacked_it_meanwhile_is_seen)
+{
+    struct history *history = sample_good();
+    struct dump *dump = dump_new("meanwhile");
+    dump->readable = true;
+    history_add_dump(history, 0, HUB, dump);
+    struct history_event read = history->events[--history->event_count];
+    sample_insert(history, sample_event(history, HISTORY_RECEIPT, 0), read);
     sample_expect(history, "I2");
 }
 
@@ -585,7 +631,7 @@ static void fork_log(struct history *history, bool frozen, bool branch, bool pro
         dump_add_fork(dump, main, sample_fork_proof(history, 5, &root_a, &root_b));
     struct dump_log *from = branch ? dump_add_log(dump, SAMPLE_LOG_1, true) : NULL;
     main = final_log(history, HUB, SAMPLE_LOG_1);
-    struct dump_log *changed = from ? from : sample_log(history, ARDABIL, "first", SAMPLE_LOG_1);
+    struct dump_log *changed = from ? from : final_log(history, ARDABIL, SAMPLE_LOG_1);
     for (size_t i = 0; i < 5 && from; i++)
         dump_add_record(dump, from, &main->records[i]);
     changed->records[4].hash = sample_hash(44);
@@ -611,6 +657,16 @@ Test(i12, a_fork_that_goes_on_or_is_not_proven_or_not_kept_is_seen)
     expect_fork(false, true, true, 1);
     expect_fork(true, true, false, 1);
     expect_fork(true, false, true, 1);
+}
+
+Test(i12, a_history_that_nobody_holds_in_the_end_is_none)
+{
+    struct history *history = sample_good();
+    sample_log(history, ARDABIL, "first", SAMPLE_LOG_1)->records[4].hash = sample_hash(44);
+    struct check_report *report = check_history(history, "I12");
+    cr_assert_eq(report->violation_count, 0);
+    check_report_free(report);
+    history_free(history);
 }
 
 Test(i12, a_proof_that_proves_nothing_is_seen)
@@ -669,6 +725,28 @@ Test(i13, a_rollback_that_nobody_notices_is_seen)
 {
     sample_expect(rolled_back(false, ARDABIL), "I13");
     sample_expect(rolled_back(false, HUB), "I13");
+}
+
+Test(i13, that_there_are_no_alarms_at_all_excuses_only_who_does_not_record_them)
+{
+    for (int recorded = 0; recorded < 2; recorded++) {
+        struct history *history = rolled_back(false, ARDABIL);
+        sample_event(history, HISTORY_ALARM, 0)->kind = HISTORY_TOTAL;
+        sample_event(history, HISTORY_TOTAL, 0)->mark =
+            (struct history_mark){ recorded ? "alarms_recorded" : "other", 1, { { 0 } } };
+        struct check_report *report = check_history(history, "I13");
+        cr_assert_eq(report->violation_count, (size_t)recorded);
+        check_report_free(report);
+        history_free(history);
+    }
+}
+
+Test(i13, what_came_back_and_is_named_by_no_incarnation_is_seen)
+{
+    struct history *history = rolled_back(true, ARDABIL);
+    final_log(history, ARDABIL, SAMPLE_LOG_2)->parent_count = 0;
+    final_log(history, HUB, SAMPLE_LOG_2)->parent_count = 0;
+    sample_expect(history, "I13");
 }
 
 Test(i13, a_host_put_back_that_goes_on_with_its_old_log_is_seen)
