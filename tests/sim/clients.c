@@ -62,6 +62,7 @@ void clients_defaults(struct clients_options *options)
     *options = (struct clients_options){
         .requests_a_day = 120,
         .answer_limit_ns = 30 * S,
+        .follow_after_ns = 1800 * S,
         .shares = { [CLIENT_REGISTER] = 0.1, [CLIENT_MISUSE] = 0.03, [CLIENT_LOOKUP] = 0.5,
                     [CLIENT_GUESS] = 0.02, [CLIENT_LIST] = 0.05, [CLIENT_SHOW] = 0.1,
                     [CLIENT_ERASE] = 0.02, [CLIENT_RECEIPT] = 0.05, [CLIENT_STATUS] = 0.05 },
@@ -237,6 +238,13 @@ static struct http_call call_form(const struct clients *clients, const struct ca
     return form;
 }
 
+static void say(const struct clients *clients, struct request *request, bool other)
+{
+    const struct clients_options *options = &clients->options;
+    request_say(request, options->sites[request->site].node, options->seed, options->text_size,
+                other);
+}
+
 static struct call *call_new(struct clients *clients, enum client_action action, uint32_t site,
                              struct request *request)
 {
@@ -258,8 +266,7 @@ static struct call *call_new(struct clients *clients, enum client_action action,
         call->other = calloc(1, sizeof *call->other);
         require(call->other != NULL);
         *call->other = *request;
-        request_say(call->other, clients->options.sites[request->site].node, clients->options.seed,
-                    true);
+        say(clients, call->other, true);
     }
     return call;
 }
@@ -332,8 +339,9 @@ static void follow_up(struct clients *clients, struct request *request, uint64_t
         double share = clients->options.shares[action];
         unsigned count = (unsigned)share + random_chance(&clients->random, fmod(share, 1));
         for (; count > 0 && !clients->settling; count--)
-            due_push(clients, (struct due){ .at_ns = now_ns + delay_draw(&clients->random,
-                                                                         1800 * S),
+            due_push(clients, (struct due){ .at_ns = now_ns +
+                                                     delay_draw(&clients->random,
+                                                                clients->options.follow_after_ns),
                                             .kind = DUE_FOLLOW,
                                             .action = action,
                                             .request = request });
@@ -447,9 +455,6 @@ static void on_answer(void *context, unsigned status, struct bytes content)
 
 static void arrive(struct clients *clients, uint32_t site, uint64_t now_ns)
 {
-    const struct client_site *of = &clients->options.sites[site];
-    if (clients->settling)
-        return;
     struct request *request = calloc(1, sizeof *request);
     require(request != NULL);
     request->number = ++clients->request_number;
@@ -458,9 +463,21 @@ static void arrive(struct clients *clients, uint32_t site, uint64_t now_ns)
     snprintf(request->key, sizeof request->key, "%016llx-%016llx",
              (unsigned long long)random_next(&clients->random),
              (unsigned long long)random_next(&clients->random));
-    request_say(request, of->node, clients->options.seed, false);
+    say(clients, request, false);
     call_begin(clients, CLIENT_REGISTER, site, request, now_ns);
     request_release(request);
+}
+
+/* One, or several that know nothing of each other; and when the next ones come. */
+static void arrivals(struct clients *clients, uint32_t site, uint64_t now_ns)
+{
+    if (clients->settling)
+        return;
+    unsigned count = clients->options.burst > 1
+                         ? 1 + (unsigned)random_below(&clients->random, clients->options.burst)
+                         : 1;
+    while (count-- > 0)
+        arrive(clients, site, now_ns);
     due_push(clients, (struct due){ .at_ns = arrival_next(&clients->random, now_ns,
                                                           clients->options.epoch_ms,
                                                           clients->options.requests_a_day),
@@ -495,7 +512,7 @@ static void come_due(struct clients *clients, const struct due *due, uint64_t no
 {
     switch (due->kind) {
     case DUE_ARRIVAL:
-        arrive(clients, due->site, now_ns);
+        arrivals(clients, due->site, now_ns);
         break;
     case DUE_RETRY:
         retry(clients, due->request, now_ns);

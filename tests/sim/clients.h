@@ -72,6 +72,9 @@ struct clients_options {
     double requests_a_day; /* for each site that takes requests, at least 100 on average */
     int64_t epoch_ms;      /* wall clock at virtual time 0: the shape of Iran's days follows it */
     uint64_t answer_limit_ns; /* a client waits so long: then the outcome is unknown */
+    uint64_t follow_after_ns; /* mean time until they come back to a request */
+    unsigned burst;           /* so many of them may register at the same moment; 0 counts as 1 */
+    size_t text_size;         /* a request's text has at least so many bytes; at most 6,000 */
     /* How often each is done besides, per registration; CLIENT_REGISTER: the same again, although
      * its outcome is known (a nervous click). */
     double shares[CLIENT_ACTION_COUNT];

@@ -99,18 +99,30 @@ static void write_body(struct request *request, const struct request_content *co
     crypto_hash_sha256(request->body_hash, (const uint8_t *)request->body, request->body_size);
 }
 
-void request_say(struct request *request, const char *node, uint64_t seed, bool other)
+/* As often over as it takes. */
+static void write_text(char *out, size_t room, struct random *random, const struct request *request,
+                       size_t text_size, bool other)
+{
+    const char *sentence = ITEM(TEXTS, random);
+    size_t size = (size_t)snprintf(out, room, "%s%s", other ? "نه، " : "", sentence);
+    while (size < text_size)
+        size += (size_t)snprintf(out + size, room - size, " %s", sentence);
+    size += (size_t)snprintf(out + size, room - size, " %llu", (unsigned long long)request->number);
+    require(size < room);
+}
+
+void request_say(struct request *request, const char *node, uint64_t seed, size_t text_size,
+                 bool other)
 {
     const struct province *province = province_by_node(bytes_of_string(node));
     struct random random = random_of(seed, other ? 2 : 1, request->number);
-    char national_id[NATIONAL_ID_DIGITS + 1], text[256], address[64];
+    char national_id[NATIONAL_ID_DIGITS + 1], text[CLIENT_BODY_SIZE - 1024], address[64];
     struct check_hash facts, person;
     require(province != NULL);
     draw_national_id(&random, national_id);
     snprintf(request->phone, sizeof request->phone, "+989%09u",
              random_below(&random, 1000000000));
-    snprintf(text, sizeof text, "%s%s %llu", other ? "نه، " : "", ITEM(TEXTS, &random),
-             (unsigned long long)request->number);
+    write_text(text, sizeof text, &random, request, text_size, other);
     snprintf(address, sizeof address, "خیابان %u", 1 + random_below(&random, 90));
     struct request_content content = {
         .kind = 1 + random_below(&random, REQUEST_KIND_COUNT),

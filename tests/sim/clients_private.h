@@ -7,7 +7,7 @@
 #include "tests/workload/random.h"
 
 #define CLIENT_PHONE_SIZE 16
-#define CLIENT_BODY_SIZE  1024
+#define CLIENT_BODY_SIZE  8192
 
 enum request_life {
     REQUEST_OPEN,     /* not answered yet, or refused for the moment */
@@ -34,9 +34,10 @@ struct request {
     uint8_t facts_hash[CLIENT_HASH_SIZE], person_hash[CLIENT_HASH_SIZE];
 };
 
-/* The request of this number at a node: the same for the same seed. `other`: another body under its
- * key. */
-void request_say(struct request *request, const char *node, uint64_t seed, bool other);
+/* The request of this number at a node: the same for the same seed. Its text has at least `text_size`
+ * bytes. `other`: another body under its key. */
+void request_say(struct request *request, const char *node, uint64_t seed, size_t text_size,
+                 bool other);
 
 /* The next moment after `now_ns` at which somebody calls, by Iran's days and hours. */
 uint64_t arrival_next(struct random *random, uint64_t now_ns, int64_t epoch_ms,

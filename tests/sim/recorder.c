@@ -73,6 +73,8 @@ void recorder_begin(bool stand_ins)
                    .mark = { .name = "lateness_ns", .number = (uint64_t)world.swarm->idle_ns } });
     tell(NULL, (struct history_event){ .kind = HISTORY_TOTAL,
                                        .mark = { .name = "syncs_recorded", .number = 1 } });
+    tell(NULL, (struct history_event){ .kind = HISTORY_TOTAL,
+                                       .mark = { .name = "alarms_recorded", .number = 1 } });
 }
 
 void recorder_end(void)
@@ -309,9 +311,29 @@ void recorder_client(const struct client_event *event)
 
 enum err __real_message_encode(struct buffer *out, const struct message *message);
 enum err __wrap_message_encode(struct buffer *out, const struct message *message);
+
+/* A sender whose memory has flipped a bit of what it read soundly: nothing on its way notices. */
+static enum err encode_flipped(struct buffer *out, const struct message *message,
+                               struct sim_node *node)
+{
+    struct bytes body = message->package.body;
+    uint64_t bit = node->flip_draw % (body.size * 8);
+    uint8_t *byte = (uint8_t *)body.data + bit / 8; /* the product's own buffer */
+    node->flip_packages--;
+    node->flip_draw = node->flip_draw * 3 + 1;
+    sim_fault(node, "bit of a package flipped");
+    *byte ^= (uint8_t)(1 << bit % 8);
+    enum err err = __real_message_encode(out, message);
+    *byte ^= (uint8_t)(1 << bit % 8);
+    return err;
+}
+
 enum err __wrap_message_encode(struct buffer *out, const struct message *message)
 {
-    const struct sim_node *node = sim_current();
+    struct sim_node *node = sim_current();
+    if (node != NULL && node->flip_packages > 0 && message->type == MESSAGE_PACKAGE &&
+        message->package.body.size > 0)
+        return encode_flipped(out, message, node);
     bool receipt = message->type == MESSAGE_RECEIPT;
     if (node != NULL && (receipt || message->type == MESSAGE_CHECKPOINT)) {
         struct bytes note = receipt ? message->receipt.note : message->checkpoint.note;
@@ -319,6 +341,7 @@ enum err __wrap_message_encode(struct buffer *out, const struct message *message
         snprintf(text, sizeof text, "%.*s", (int)note.size, (const char *)note.data);
         tell(node, (struct history_event){ .kind = receipt ? HISTORY_RECEIPT : HISTORY_CHECKPOINT,
                                            .note = { .peer = HISTORY_NO_HOST, .text = text } });
+        world_on_word(node);
     }
     return __real_message_encode(out, message);
 }

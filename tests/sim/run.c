@@ -22,6 +22,7 @@
 #define CONVERGE_NS     (60 * SIM_S) /* I23, without the part for what is behind */
 #define STARTS_MAX 5 /* failed ones, one after the other, after which somebody comes */
 #define CONVERGE_RATE   2000         /* records a second */
+#define LINGER_NS       (15 * SIM_S) /* after it: own logs that came back are named a little later */
 /* Faults are over when the network has noticed: links that hang are given up after three times the
  * time between pings, and tried again within a minute and a half; nodes that were down are up. */
 #define NOTICE_NS (120 * SIM_S)
@@ -86,10 +87,12 @@ static void on_client_event(void *context, const struct client_event *event)
 {
     (void)context;
     struct sim_node *inside = sim_outside();
-    const struct sim_node *node = &world.nodes[event->site];
+    struct sim_node *node = &world.nodes[event->site];
     sim_trace(node, "client", event->operation << 8 | event->action << 4 | event->phase,
               event->status);
     sim_trace_bytes(node, "content", event->content);
+    if (event->phase == CLIENT_SENT)
+        world_on_word(node);
     count_client(event);
     recorder_client(event);
     if (event->phase != CLIENT_INVOKE)
@@ -112,6 +115,11 @@ static void begin_clients(const struct swarm *swarm)
     options.sites = run.sites;
     options.site_count = count;
     options.requests_a_day = swarm->requests_a_day;
+    options.follow_after_ns = (uint64_t)swarm->follow_after_ns;
+    options.burst = swarm->burst;
+    options.text_size = swarm->text_size;
+    for (unsigned action = 0; action < CLIENT_ACTION_COUNT; action++)
+        options.shares[action] *= swarm->bother;
     options.epoch_ms = SIM_EPOCH_S * 1000;
     options.answer_limit_ns = (uint64_t)ANSWER_LIMIT_NS;
     options.now_ns = client_now;
@@ -175,6 +183,21 @@ static bool look(char why[256])
     return watch_converged(why);
 }
 
+static bool await_agreement(int64_t bound_ns)
+{
+    char why[256] = "";
+    int64_t end_ns = sim_now_ns() + bound_ns;
+    bool settled = false;
+    while (sim_now_ns() < end_ns) {
+        settled = clients_are_settled(run.clients);
+        if (look(why) && settled)
+            return true;
+    }
+    run_violation("I23 convergence", settled ? "%s" : "%s (and clients still wait for an answer)",
+                  why);
+    return false;
+}
+
 /* I23: what was behind when the faults ended is made up for in time. */
 static void converge(void)
 {
@@ -183,21 +206,13 @@ static void converge(void)
     clients_arm();
     look(why);
     uint64_t was_missing = watch_missing();
-    int64_t bound_ns = CONVERGE_NS +
-                       (int64_t)(was_missing * (uint64_t)SIM_S / CONVERGE_RATE);
-    int64_t end_ns = sim_now_ns() + bound_ns;
-    bool settled = false;
-    while (sim_now_ns() < end_ns) {
-        settled = clients_are_settled(run.clients);
-        if (look(why) && settled) {
-            sim_sometimes("converged");
-            recorder_converged(was_missing);
-            sim_tell(NULL, "all nodes hold the same");
-            return;
-        }
-    }
-    run_violation("I23 convergence", settled ? "%s" : "%s (and clients still wait for an answer)",
-                  why);
+    if (!await_agreement(CONVERGE_NS + (int64_t)(was_missing * (uint64_t)SIM_S / CONVERGE_RATE)))
+        return;
+    sim_sometimes("converged");
+    recorder_converged(was_missing);
+    sim_tell(NULL, "all nodes hold the same");
+    sim_run(sim_now_ns() + LINGER_NS);
+    await_agreement(CONVERGE_NS);
 }
 
 static void stop_all(void)

@@ -57,9 +57,11 @@ static const char *const TOLD[FAULT_COUNT] = {
     [FAULT_WRITE_ERROR] = "disk.error",
     [FAULT_READ_ERROR] = "disk.read_error",
     [FAULT_SHORT_WRITE] = "disk.short",
+    [FAULT_NO_ROOM] = "disk.full",
     [FAULT_DISK_FULL] = "disk.full",
     [FAULT_SLOW_DISK] = "disk.slow",
     [FAULT_BIT_FLIP] = "rest.flip",
+    [FAULT_MEMORY] = "wire.memory",
     [FAULT_CLOCK_JUMP] = "clock.jump",
     [FAULT_CLOCK_STUCK] = "clock.stuck",
 };
@@ -201,6 +203,20 @@ static void kill_at_io(struct fault *fault)
                                                                                            : 300);
 }
 
+static void kill_at_device(struct fault *fault)
+{
+    static const char *const devices[] = { "log/", "views/" };
+    fault->a->crash_device = devices[dice_below(&fault->dice, 2)];
+    fault->a->crash_at_device_call =
+        1 + (unsigned)dice_below(&fault->dice, dice_chance(&fault->dice, 1, 2) ? 8 : 64);
+}
+
+static void kill_at_word(struct fault *fault)
+{
+    fault->a->crash_at_word = 1 + (unsigned)dice_below(&fault->dice, 8);
+    fault->a->crash_after_ns = SIM_US + dice_exponential(&fault->dice, storm.swarm->sync_ns);
+}
+
 /* ---- disks ----------------------------------------------------------------------------------- */
 
 static void set_faults(struct fault *fault, bool on)
@@ -211,6 +227,8 @@ static void set_faults(struct fault *fault, bool on)
         faults.read_error = rate;
     else if (fault->kind == FAULT_SHORT_WRITE)
         faults.short_write = faults.interrupted = on ? rate * 5 : 0;
+    else if (fault->kind == FAULT_NO_ROOM)
+        faults.no_room = rate * 100;
     disk_set_faults(fault->a->disk, &faults);
 }
 
@@ -334,6 +352,18 @@ static bool clone_node(struct fault *fault)
     return true;
 }
 
+/* Both begin where the image was made, with the same random numbers before them: they open logs of one
+ * id. */
+static bool start_twins(struct fault *fault)
+{
+    if (!clone_node(fault))
+        return false;
+    fault->twin->ids = fault->a->ids;
+    node_kill(fault->a, END_PROCESS);
+    node_restart_after(fault->a, SIM_MS);
+    return true;
+}
+
 static void end_clone(struct fault *fault)
 {
     node_kill(fault->twin, END_PROCESS);
@@ -373,6 +403,14 @@ static void stranger_speaks(struct fault *fault)
         sim_fault(fault->b, "noise sent");
     }
     sim_after(&fault->begin, dice_between(&fault->dice, SIM_MS, 5 * SIM_S));
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static void flip_memory(struct fault *fault)
+{
+    fault->a->flip_packages = 1 + (unsigned)dice_below(&fault->dice, 4);
+    fault->a->flip_draw = dice_u64(&fault->dice);
 }
 
 /* ---- clocks ---------------------------------------------------------------------------------- */
@@ -418,6 +456,7 @@ static void choose(struct fault *fault)
     case FAULT_ISLAND:
     case FAULT_RESTORE:
     case FAULT_CLONE:
+    case FAULT_TWINS:
     case FAULT_DISK_LOST:
         fault->a = any_province(fault);
         break;
@@ -474,6 +513,12 @@ static bool inflict(struct fault *fault)
     case FAULT_KILL_AT_IO:
         kill_at_io(fault);
         return true;
+    case FAULT_POWER_AT_WORD:
+        kill_at_word(fault);
+        return true;
+    case FAULT_KILL_AT_DEVICE:
+        kill_at_device(fault);
+        return true;
     case FAULT_STOP:
         stop_node(fault);
         return true;
@@ -485,6 +530,7 @@ static bool inflict(struct fault *fault)
         return true;
     case FAULT_READ_ERROR:
     case FAULT_SHORT_WRITE:
+    case FAULT_NO_ROOM:
         set_faults(fault, true);
         return true;
     case FAULT_DISK_FULL:
@@ -503,8 +549,13 @@ static bool inflict(struct fault *fault)
         return lose_disk(fault);
     case FAULT_CLONE:
         return clone_node(fault);
+    case FAULT_TWINS:
+        return start_twins(fault);
     case FAULT_STRANGER:
         return begin_stranger(fault);
+    case FAULT_MEMORY:
+        flip_memory(fault);
+        return true;
     case FAULT_CLOCK_JUMP:
         jump(fault);
         return true;
@@ -552,6 +603,7 @@ static void relieve(struct fault *fault)
         break;
     case FAULT_READ_ERROR:
     case FAULT_SHORT_WRITE:
+    case FAULT_NO_ROOM:
         set_faults(fault, false);
         break;
     case FAULT_DISK_FULL:
@@ -565,10 +617,14 @@ static void relieve(struct fault *fault)
         restore(fault);
         break;
     case FAULT_CLONE:
+    case FAULT_TWINS:
         end_clone(fault);
         break;
     case FAULT_STRANGER:
         socket_close(fault->socket, false);
+        break;
+    case FAULT_MEMORY:
+        fault->a->flip_packages = 0;
         break;
     case FAULT_CLOCK_STUCK:
         fault->a->clock.stuck = false;
@@ -658,6 +714,9 @@ static void heal_node(struct sim_node *node)
     disk_set_faults(node->disk, &(struct disk_faults){ 0 });
     disk_set_capacity(node->disk, DISK_SIZE);
     node->crash_at_call = 0;
+    node->crash_at_word = 0;
+    node->crash_at_device_call = 0;
+    sim_cancel(&node->crash);
     node->sync_extra_ns = 0;
     node->clock.stuck = false;
     if (node->damaged && !node->retired)

@@ -47,6 +47,9 @@ static void draw_world(struct swarm *swarm)
         swarm->province_count = 31;
     swarm->national_receipts = (unsigned)draw_between(1, swarm->hub_count);
     swarm->requests_a_day = (double)draw_magnitude(100, 800);
+    swarm->follow_after_ns = 1800 * SIM_S;
+    swarm->bother = 1;
+    swarm->burst = 1;
     swarm->storm_ns = draw_magnitude(SIM_S * 3600 * 6, SIM_DAY * 4);
     swarm->delay_ns = draw_magnitude(100 * SIM_US, 400 * SIM_MS);
     swarm->jitter_ns = draw_chance(1, 2) ? 0 : swarm->delay_ns / 2;
@@ -74,7 +77,7 @@ static void draw_faults(struct swarm *swarm)
 {
     swarm->fault_every_ns = draw_magnitude(60 * SIM_S, 7200 * SIM_S);
     swarm->fault_lasts_ns = draw_magnitude(SIM_S, 3600 * SIM_S);
-    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+    for (unsigned kind = 0; kind < FAULT_MIXED_COUNT; kind++)
         swarm->weight[kind] = draw_chance(1, 2) ? (unsigned)draw_between(1, 10) : 0;
 }
 
@@ -106,7 +109,7 @@ static void profile_quiet_long(struct swarm *swarm)
 
 static void profile_storm(struct swarm *swarm)
 {
-    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+    for (unsigned kind = 0; kind < FAULT_MIXED_COUNT; kind++)
         swarm->weight[kind] = (unsigned)draw_between(1, 10);
     swarm->fault_every_ns = draw_magnitude(10 * SIM_S, 300 * SIM_S);
 }
@@ -162,6 +165,54 @@ static void profile_hub_churn(struct swarm *swarm)
     swarm->national_receipts = (unsigned)draw_between(1, swarm->hub_count);
 }
 
+/* The core's limits, so low that a few hundred records reach them. */
+static void draw_tight_core(struct swarm *swarm)
+{
+    swarm->credit_window = (uint64_t)draw_magnitude(1, 4) * MIB;
+    swarm->checkpoint_step = (uint64_t)draw_magnitude(4, 1024);
+    swarm->batch_size = (uint64_t)draw_magnitude(32, 1024) << 10;
+    swarm->catchup_threshold = (uint64_t)draw_magnitude(8, 1024);
+    swarm->catchup_quantum = (uint64_t)draw_magnitude(16, 4096);
+    swarm->catchup_links = (size_t)draw_between(1, 3);
+}
+
+/* A quarter of an hour in which as much happens as otherwise in days: few nodes, many requests that
+ * people soon come back to, everything small, faults that follow one another closely, and power that
+ * goes just when something has been said. What needs two rare things at a time comes about here. */
+static void profile_dense(struct swarm *swarm)
+{
+    swarm->hub_count = (unsigned)draw_between(1, 3);
+    swarm->province_count = (unsigned)draw_between(1, 3);
+    swarm->national_receipts = (unsigned)draw_between(1, swarm->hub_count);
+    swarm->requests_a_day = (double)draw_magnitude(20000, 100000);
+    swarm->storm_ns = draw_magnitude(300 * SIM_S, 1800 * SIM_S);
+    swarm->follow_after_ns = draw_magnitude(SIM_S, 60 * SIM_S);
+    swarm->bother = (double)draw_between(1, 5);
+    swarm->burst = draw_chance(1, 2) ? 1 : (unsigned)draw_magnitude(2, 32);
+    if (swarm->burst > 2 * swarm->group_max)
+        swarm->burst = 2 * (unsigned)swarm->group_max; /* more, and the last ones wait too long: I22 */
+    swarm->requests_a_day *= 2.0 / (1 + swarm->burst);
+    swarm->text_size = draw_chance(1, 2) ? 0 : (size_t)draw_magnitude(256, 6000);
+    swarm->idle_ns = draw_chance(1, 2) ? 0 : draw_magnitude(SIM_S, 10 * SIM_S);
+    swarm->ping_after_ns = 15 * SIM_S;
+    swarm->map_size = (size_t)draw_magnitude(1, 4) * MIB;
+    swarm->memory_size = (size_t)draw_magnitude(64, 512) << 10;
+    draw_tight_core(swarm);
+    swarm->fault_every_ns = draw_magnitude(5 * SIM_S, 120 * SIM_S);
+    swarm->fault_lasts_ns = draw_magnitude(SIM_S, 120 * SIM_S);
+    for (unsigned kind = FAULT_MIXED_COUNT; kind < FAULT_COUNT; kind++)
+        swarm->weight[kind] = draw_chance(1, 2) ? (unsigned)draw_between(1, 10) : 0;
+    swarm->weight[FAULT_TWINS] = 0;
+}
+
+/* Logs with two histories, and little else. */
+static void profile_twins(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_TWINS, FAULT_CUT, FAULT_KILL };
+    profile_dense(swarm);
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+}
+
 static const struct profile {
     const char *name;
     const char *line;
@@ -176,8 +227,13 @@ static const struct profile {
     { "disk-full", "disks run full and get room again", profile_disk_full },
     { "malicious", "strangers, replays, damaged streams", profile_malicious },
     { "hub-churn", "hubs are lost and come back from old backups", profile_hub_churn },
+    { "dense", "a quarter of an hour in which much happens to little", profile_dense },
+    { "twins", "two machines from one image, with one random state", profile_twins },
 };
 #define PROFILE_COUNT (sizeof PROFILES / sizeof PROFILES[0])
+/* A seed draws from 0 to 18. 1 to 9 are these profiles; all else is mixed, and twins has to be asked for. */
+#define DRAWN_MAX    18
+#define DRAWN_NAMED  9
 
 const char *const *swarm_profiles(void)
 {
@@ -196,9 +252,11 @@ bool swarm_draw(struct swarm *swarm, const char *profile)
     draw_sizes(swarm);
     draw_faults(swarm);
     bool named = profile != NULL && profile[0] != '\0';
-    size_t drawn = (size_t)draw_between(0, 2 * PROFILE_COUNT); /* more than half are mixed */
+    size_t drawn = (size_t)draw_between(0, DRAWN_MAX);
+    if (drawn > DRAWN_NAMED)
+        drawn = 0;
     for (size_t i = 0; i < PROFILE_COUNT; i++)
-        if (named ? strcmp(PROFILES[i].name, profile) == 0 : i == drawn && i > 0) {
+        if (named ? strcmp(PROFILES[i].name, profile) == 0 : drawn > 0 && i == drawn) {
             swarm->profile = PROFILES[i].name;
             PROFILES[i].apply(swarm);
             return true;

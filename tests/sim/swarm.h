@@ -35,7 +35,14 @@
     X(SLOW_DISK, "slow disk")       /* 1 to 30 s for a sync */                                     \
     X(BIT_FLIP, "bit flip")                                                                        \
     X(CLOCK_JUMP, "clock jump")                                                                    \
-    X(CLOCK_STUCK, "clock stuck")
+    X(CLOCK_STUCK, "clock stuck")                                                                  \
+    /* from here on only what a profile asks for: FAULT_MIXED_COUNT */                             \
+    X(POWER_AT_WORD, "power cut after a word") /* an answer, a receipt or a checkpoint left */     \
+    X(KILL_AT_DEVICE, "kill at an I/O call of one store") /* log or views, whichever: those that a \
+                                        node seldom does are met as often as the others */         \
+    X(NO_ROOM, "no room now and then") /* for single writes */                                     \
+    X(TWINS, "two machines from one image") /* with one random state, both started from it */      \
+    X(MEMORY, "bit flip in memory")      /* of a sender: in packages, before they are sealed */
 
 enum fault_kind {
 #define FAULT_ENUM(NAME, text) FAULT_##NAME,
@@ -43,12 +50,19 @@ enum fault_kind {
 #undef FAULT_ENUM
         FAULT_COUNT
 };
+/* Kinds that every seed draws. A later one, drawn as well, would make another world of every seed
+ * that is known by its number. */
+#define FAULT_MIXED_COUNT FAULT_POWER_AT_WORD
 const char *fault_name(enum fault_kind kind);
 
 struct swarm {
     const char *profile;
     unsigned hub_count, province_count;
     double requests_a_day;   /* a province */
+    int64_t follow_after_ns; /* mean time after which people come back to a request */
+    double bother;           /* how much more often than usual they do */
+    unsigned burst;          /* so many requests may come at once */
+    size_t text_size;        /* bytes that a request's text has at least */
     int64_t storm_ns;
     int64_t fault_every_ns;  /* mean time between two faults, all kinds together */
     int64_t fault_lasts_ns;  /* mean */
@@ -62,6 +76,9 @@ struct swarm {
     int64_t ping_after_ns;          /* of a quiet link; three times that, and it is given up */
     size_t map_size, reserve_size, memory_size, queue_max, group_max;
     unsigned national_receipts;
+    /* Options of the core; 0: its own. */
+    uint64_t credit_window, checkpoint_step, batch_size, catchup_threshold, catchup_quantum;
+    size_t catchup_links;
     uint64_t verify_rate;
     bool real_crypto;
 };

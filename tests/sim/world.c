@@ -58,6 +58,16 @@ static void node_make_keys(struct sim_node *node)
     buffer_close(&problem);
 }
 
+/* The call that it is to end in. */
+static bool is_last_call(struct sim_node *node, const struct disk_call *call)
+{
+    if (node->crash_at_call != 0 && node->disk_calls >= node->crash_at_call)
+        return true;
+    return node->crash_at_device_call != 0 && call->action != DISK_READ &&
+           strncmp(call->name, node->crash_device, strlen(node->crash_device)) == 0 &&
+           --node->crash_at_device_call == 0;
+}
+
 /* Lets time pass for what a disk does, and ends the node inside the call that is its last. */
 static void on_disk_begin(void *context, const struct disk_call *call)
 {
@@ -67,8 +77,9 @@ static void on_disk_begin(void *context, const struct disk_call *call)
     node->disk_calls++;
     sim_trace(node, call->name, call->action, call->offset ^ call->size << 32);
     recorder_disk(node, call, true);
-    if (node->crash_at_call != 0 && node->disk_calls >= node->crash_at_call) {
+    if (is_last_call(node, call)) {
         node->crash_at_call = 0;
+        node->crash_at_device_call = 0;
         sim_exit(137);
     }
     if (call->action == DISK_SYNC || call->action == DISK_WRITE_SYNCED)
@@ -113,6 +124,22 @@ static void on_restart(struct sim_event *event)
         node_start(node);
 }
 
+static void on_crash(struct sim_event *event)
+{
+    struct sim_node *node = (struct sim_node *)((char *)event - offsetof(struct sim_node, crash));
+    if (node->life != NODE_UP)
+        return;
+    node_kill(node, END_POWER);
+    node_restart_after(node, BACK_DELAY_NS);
+}
+
+/* The word is on its way before the power goes: at once, or within the time of a few syncs. */
+void world_on_word(struct sim_node *node)
+{
+    if (node->crash_at_word > 0 && --node->crash_at_word == 0)
+        sim_after(&node->crash, node->crash_after_ns);
+}
+
 static struct sim_node *node_new(enum node_role role, const char *folder)
 {
     struct sim_node *node = &world.nodes[world.node_count];
@@ -123,6 +150,7 @@ static struct sim_node *node_new(enum node_role role, const char *folder)
     dice_seed(&node->ids, dice_u64(random_stream(STREAM_SWARM)), purpose);
     node->process = process_new(node);
     node->restart.run = on_restart;
+    node->crash.run = on_crash;
     node_make_folders(node, folder);
     node_make_disk(node);
     return node;
@@ -270,14 +298,22 @@ int64_t world_lateness(void)
     return most > 0 ? dice_between(random_stream(STREAM_SCHEDULE), most / 2, most) : 0;
 }
 
-/* How often a quiet link is pinged is an option of the core's that the daemon leaves alone. */
+/* What the daemon leaves to the core's defaults, a seed may draw. */
 struct core *__real_core_new(const struct core_options *options);
 struct core *__wrap_core_new(const struct core_options *options);
 struct core *__wrap_core_new(const struct core_options *options)
 {
     struct core_options drawn = *options;
-    drawn.ping_after_ms = (uint64_t)world.swarm->ping_after_ns / 1000000;
+    const struct swarm *swarm = world.swarm;
+    drawn.ping_after_ms = (uint64_t)swarm->ping_after_ns / 1000000;
     drawn.silence_limit_ms = 3 * drawn.ping_after_ms;
+    drawn.credit_window = swarm->credit_window;
+    drawn.checkpoint_step = swarm->checkpoint_step;
+    drawn.batch_size_max = swarm->batch_size;
+    drawn.catchup_threshold = swarm->catchup_threshold;
+    drawn.catchup_quantum = swarm->catchup_quantum;
+    if (swarm->catchup_links > 0)
+        drawn.catchup_links_max = swarm->catchup_links;
     return __real_core_new(&drawn);
 }
 
@@ -420,6 +456,7 @@ void world_end(void)
         struct sim_node *node = &world.nodes[i];
         node_kill(node, END_PROCESS);
         sim_cancel(&node->restart);
+        sim_cancel(&node->crash);
         disk_free(node->disk);
         config_free(node->config);
         free(node->process);

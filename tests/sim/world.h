@@ -49,8 +49,14 @@ struct sim_node {
     char api[32];                  /* where its API listens */
     char token[TOKEN_SIZE_MAX + 1]; /* with all scopes */
     struct sim_event restart;
-    struct sim_event crash;        /* a power cut inside an I/O call */
+    struct sim_event crash;        /* a power cut that a word brought about */
+    unsigned flip_packages;        /* one bit in each of so many packages that it sends */
+    uint64_t flip_draw;            /* which bit */
+    unsigned crash_at_word;        /* the how-manieth word to others from now; 0: none */
+    int64_t crash_after_ns;        /* so long after that word */
     uint64_t crash_at_call;        /* the how-manieth call of its disk from its start; 0: none */
+    const char *crash_device;      /* or of files whose name begins so, from now */
+    unsigned crash_at_device_call; /* 0: none */
     uint64_t disk_calls;
     int64_t sync_extra_ns;         /* a disk that has become slow */
     unsigned failed_starts;        /* one after the other */
@@ -104,6 +110,9 @@ void node_stop(struct sim_node *node);
 void node_pause(struct sim_node *node, bool paused);
 /* Starts it again after this time (it has to be down then, and not retired). */
 void node_restart_after(struct sim_node *node, int64_t delay_ns);
+
+/* The node has said something to somebody who may rely on it: an answer, a receipt, a checkpoint. */
+void world_on_word(struct sim_node *node);
 
 /* Called on the driver at every start and end. */
 extern void (*world_on_life)(struct sim_node *node, enum node_end how, bool begins);
