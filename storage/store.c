@@ -40,6 +40,9 @@ static enum err err_of_lmdb(int code)
     case MDB_PAGE_FULL:
     case MDB_CURSOR_FULL:
     case MDB_INCOMPATIBLE:
+    case MDB_BAD_TXN: /* an earlier call met a page that is not one */
+    case MDB_BAD_DBI:
+    case MDB_BAD_VALSIZE:
         return ERR_CORRUPT;
     case ENOMEM:
         return ERR_NOMEM;
@@ -64,6 +67,11 @@ enum err store_remember_failure(struct store *store, const char *what, int code,
         store_mark_damage(store);
     pthread_mutex_unlock(&store->gate);
     return err;
+}
+
+enum err store_condemn(struct store *store, const char *what)
+{
+    return store_remember_failure(store, what, MDB_CORRUPTED, ERR_CORRUPT);
 }
 
 const char *store_failure(const struct store *store)
@@ -210,9 +218,13 @@ enum err store_open_existing(struct store **out, const struct store_options *opt
     store->reserve_size = options->reserve_size;
     store->table_count = options->table_count;
     store->path = strdup(options->path);
-    enum err err = store->path ? store_open_environment(store, options) : ERR_NOMEM;
+    enum err err = store->path ? store_guard_add(store) : ERR_NOMEM;
+    store_guard_enter(store);
+    if (err == OK)
+        err = store_open_environment(store, options);
     if (err == OK)
         err = store_size_map(store);
+    store_guard_leave(store);
     if (err != OK) {
         store_close(store);
         return err;
@@ -233,8 +245,10 @@ void store_close(struct store *store)
         mdb_txn_abort(store->idle[i]);
     if (store->env)
         mdb_env_close(store->env);
+    store_guard_remove(store);
     pthread_cond_destroy(&store->gate_changed);
     pthread_mutex_destroy(&store->gate);
+    free(store->mark);
     free(store->path);
     free(store);
 }
@@ -295,6 +309,8 @@ static int reader_start(struct store *store, void **handle)
     *handle = code == 0 ? txn : NULL;
     if (code != 0)
         mdb_txn_abort(gate_leave(store, txn));
+    else
+        store_guard_enter(store);
     return code;
 }
 
@@ -330,6 +346,8 @@ struct store_txn store_begin_write(struct store *store)
     int code = mdb_txn_begin(store->env, NULL, 0, &handle);
     if (code != 0)
         store_fail(&txn, "begin writing", code);
+    else
+        store_guard_enter(store);
     txn.handle = handle;
     uint64_t used = store_used_size(store), file = atomic_load(&store->file_size);
     store->charge = (struct store_charge){ 0 };
@@ -343,6 +361,7 @@ static void store_end_read(struct store_txn *txn)
         return;
     mdb_txn_reset(txn->handle);
     mdb_txn_abort(gate_leave(txn->store, txn->handle));
+    store_guard_leave(txn->store);
     txn->handle = NULL;
 }
 
@@ -352,8 +371,10 @@ void store_abort(struct store_txn *txn)
         store_end_read(txn);
         return;
     }
-    if (txn->handle)
+    if (txn->handle) {
         mdb_txn_abort(txn->handle);
+        store_guard_leave(txn->store);
+    }
     txn->handle = NULL;
     atomic_fetch_add(&txn->store->aborts, 1);
 }
@@ -366,6 +387,7 @@ enum err store_commit(struct store_txn *txn)
         return err;
     }
     int code = mdb_txn_commit(txn->handle);
+    store_guard_leave(txn->store);
     txn->handle = NULL;
     if (SAMAD_BUG(SYNC_ERROR_IGNORED) && code == EIO)
         code = 0;
@@ -610,6 +632,29 @@ uint8_t *store_cursor_reserve(struct store_cursor *cursor, struct bytes key, siz
         return NULL;
     int code = mdb_cursor_put(cursor->handle, &at, &room, MDB_RESERVE);
     return store_finish_put(cursor->txn, code, &room);
+}
+
+uint8_t *store_cursor_insert(struct store_cursor *cursor, struct bytes key, size_t size,
+                             struct bytes *held)
+{
+    MDB_val at = val_of(key), room = { .mv_size = size };
+    *held = BYTES_NONE;
+    if (!store_admit_put(cursor->txn, key, size))
+        return NULL;
+    int code = mdb_cursor_put(cursor->handle, &at, &room, MDB_RESERVE | MDB_NOOVERWRITE);
+    if (code == MDB_KEYEXIST) {
+        *held = bytes_of_val(room);
+        return NULL;
+    }
+    return store_finish_put(cursor->txn, code, &room);
+}
+
+bool store_leads_to(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
+{
+    struct bytes found;
+    return key.size > 0 && key.size <= STORE_KEY_SIZE_MAX &&
+           store_get(txn, table, key, &found) == OK && found.data == value.data &&
+           found.size == value.size;
 }
 
 /* ---- size, growth, copies -------------------------------------------------------------------- */

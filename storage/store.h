@@ -35,8 +35,8 @@ struct store_options {
     size_t reserve_size; /* bytes kept allocated ahead of use (design D10); 0 none */
     bool read_only;      /* another process may write; the map follows it */
     bool must_exist;     /* ERR_NOT_FOUND instead of making it; implied by read_only */
-    bool disposable;     /* damage met inside the file is remembered across a restart: the next open
-                            deletes it and makes a new one */
+    bool disposable;     /* damage met inside the file is remembered across a restart, also when it ended
+                            the process by a signal: the next open deletes it and makes a new one */
 };
 
 /* ERR_NOT_FOUND (absent), ERR_BUSY (another process writes), ERR_IO, ERR_FULL, ERR_CORRUPT, ERR_VERSION, ERR_NOMEM.
@@ -83,6 +83,13 @@ enum err store_cursor_previous(struct store_cursor *cursor, struct bytes *key,
 /* store_reserve() at a cursor of a writing transaction: faster when the keys come in order, because
  * a neighbour is found without a search from the root. */
 uint8_t *store_cursor_reserve(struct store_cursor *cursor, struct bytes key, size_t size);
+/* The same when the key is new. When it is not, NULL, and `*held` is its value until the next write;
+ * otherwise `*held` has no data. */
+uint8_t *store_cursor_insert(struct store_cursor *cursor, struct bytes key, size_t size,
+                             struct bytes *held);
+/* Whether a search from the root comes to just this entry. `value` is where a cursor found it: what a
+ * damaged tree shows to those that go through it in order, it may hide from those that search. */
+bool store_leads_to(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
 
 /* Space (design D10). */
 struct store_space {
@@ -121,6 +128,9 @@ void store_trim(struct store *store);
 void store_check_readers(struct store *store);
 /* A compacted copy to `path` (a folder that must be empty); for backup and golden data. */
 enum err store_copy(struct store *store, const char *path);
+/* The caller found damage that LMDB does not see: as if LMDB had. The store is poisoned, and one that
+ * is disposable is made anew by the next open. ERR_CORRUPT. */
+enum err store_condemn(struct store *store, const char *what);
 /* The last failure in words ("fdatasync data.mdb: Input/output error") for the operator. */
 const char *store_failure(const struct store *store);
 

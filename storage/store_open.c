@@ -58,6 +58,7 @@ static enum err store_create(const struct store_options *options, const char *fi
     struct store *store;
     inner.path = aside;
     inner.reserve_size = 0;
+    inner.disposable = false; /* what is left of it is removed in any case */
     enum err err = store_folder_make(options->path);
     if (err == OK)
         err = store_name_in(aside, options->path, "new");
@@ -84,14 +85,11 @@ static enum err store_create(const struct store_options *options, const char *fi
 
 /* ---- damage in a disposable store ---- */
 
-#define DAMAGE_MARK "damaged"
-
 void store_mark_damage(const struct store *store)
 {
-    char name[STORE_NAME_SIZE];
-    if (!store->disposable || store_name_in(name, store->path, DAMAGE_MARK) != OK)
+    if (!store->mark)
         return;
-    int mark = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int mark = open(store->mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (mark >= 0)
         close(mark);
 }
@@ -99,7 +97,7 @@ void store_mark_damage(const struct store *store)
 /* The mark last: what was interrupted is begun again. */
 static void store_discard(const struct store_options *options)
 {
-    static const char *const files[] = { "data.mdb", "lock.mdb", DAMAGE_MARK };
+    static const char *const files[] = { "data.mdb", "lock.mdb", STORE_DAMAGE_MARK };
     char name[STORE_NAME_SIZE];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (store_name_in(name, options->path, files[i]) == OK)
@@ -109,7 +107,7 @@ static void store_discard(const struct store_options *options)
 static bool store_is_marked(const struct store_options *options)
 {
     char name[STORE_NAME_SIZE];
-    return store_name_in(name, options->path, DAMAGE_MARK) == OK && access(name, F_OK) == 0;
+    return store_name_in(name, options->path, STORE_DAMAGE_MARK) == OK && access(name, F_OK) == 0;
 }
 
 static enum err store_open_or_create(struct store **out, const struct store_options *options)

@@ -12,6 +12,7 @@
 #define STORE_IDLE_READER_MAX 32
 #define STORE_FAILURE_SIZE    256
 #define STORE_NAME_SIZE       4096
+#define STORE_DAMAGE_MARK     "damaged" /* in the folder of a disposable store */
 
 struct MDB_env;
 
@@ -19,6 +20,7 @@ struct store {
     struct MDB_env *env;
     int file; /* LMDB's own descriptor of data.mdb; never closed here */
     char *path;
+    char *mark; /* path of the mark that the file is damaged; NULL when it is not disposable */
     bool read_only;
     bool disposable;
     unsigned table_count;
@@ -60,8 +62,19 @@ enum err store_open_existing(struct store **out, const struct store_options *opt
 /* Terminated "<folder>/<name>"; ERR_INVALID when it is too long. */
 enum err store_name_in(char out[STORE_NAME_SIZE], const char *folder, const char *name);
 /* Leaves the mark that the file is damaged, when the store is disposable. It must outlive the process:
- * the damage may lie where opening does not look, and LMDB ends the process for some of it. */
+ * the damage may lie where opening does not look, and LMDB ends the process for some of it. Safe in a
+ * signal handler. */
 void store_mark_damage(const struct store *store);
+
+/* ---- the guard (store_guard.c) ----
+ * LMDB follows what is in a page, so damage can end the process by a bad address. When that happens in
+ * a thread that has a disposable store in hand, its mark is left first. Nothing for other stores. */
+enum err store_guard_add(struct store *store);
+void store_guard_remove(struct store *store);
+/* This thread begins and ends to look into the file; several times in a row are counted. */
+void store_guard_enter(const struct store *store);
+void store_guard_leave(const struct store *store);
+
 enum err store_folder_make(const char *path);
 /* Makes names in a folder durable. */
 enum err store_folder_sync(const char *path);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -675,4 +676,49 @@ Test(store, a_creation_that_was_interrupted_is_begun_again)
     cr_assert_eq(store_open(&fixture.store, &fixture.options), OK);
     cr_assert_eq(get_one(fixture.store, "key", value), ERR_NOT_FOUND);
     fixture_close(&fixture);
+}
+
+/* ---- damage that ends the process -------------------------------------------------------------- */
+
+/* In a child: a fault, with a transaction open or without. */
+static int signal_of_fault(const struct fixture *fixture, bool inside)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct store *store;
+        const struct rlimit none = { 0, 0 };
+        setrlimit(RLIMIT_CORE, &none);
+        if (store_open(&store, &fixture->options) != OK)
+            _exit(1);
+        struct store_txn txn = store_begin_read(store);
+        if (!inside)
+            store_abort(&txn);
+        const uint8_t *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        _exit(*(const volatile uint8_t *)nowhere);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static bool is_there_after_fault(bool disposable, bool inside)
+{
+    char value[16];
+    struct fixture fixture;
+    fixture_open(&fixture);
+    put_one(fixture.store, "key", "value");
+    store_close(fixture.store);
+    fixture.options.disposable = disposable;
+    cr_assert_eq(signal_of_fault(&fixture, inside), SIGSEGV, "it ends as it would have");
+    cr_assert_eq(store_open(&fixture.store, &fixture.options), OK);
+    bool is_there = get_one(fixture.store, "key", value) == OK;
+    fixture_close(&fixture);
+    return is_there;
+}
+
+Test(store, a_fault_in_a_disposable_store_has_it_made_anew)
+{
+    cr_assert_not(is_there_after_fault(true, true));
+    cr_assert(is_there_after_fault(true, false), "the fault was elsewhere");
+    cr_assert(is_there_after_fault(false, true), "it is not disposable");
 }
