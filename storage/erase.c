@@ -5,18 +5,6 @@
 
 #include <string.h>
 
-/* origin 0x00 position: the erasures of one log stand together, in order. */
-static struct log_key erase_key(const struct log_id *log, uint64_t position)
-{
-    char origin[LOG_ORIGIN_SIZE_MAX + 1];
-    log_id_origin(log, origin);
-    size_t size = strlen(origin) + 1; /* with the terminator */
-    struct log_key key = { .size = size + 8 };
-    memcpy(key.bytes, origin, size);
-    put_u64(key.bytes + size, position);
-    return key;
-}
-
 /* Also a person part that never came is then accounted for: receipts may cover the record. */
 static enum err erase_one(struct log_store *logs, struct store_txn *txn, uint32_t number,
                           uint64_t position)
@@ -61,7 +49,7 @@ enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
         return err; /* says nothing of the facts: the erasure must not be forgotten */
     if (err != OK || strcmp(erase.log.node, header->log.node) != 0)
         return OK;
-    struct log_key key = erase_key(&erase.log, erase.position);
+    struct log_key key = log_key_erasure(&erase.log, erase.position);
     store_put(txn, LOG_ERASURES, log_key_bytes(&key), BYTES_NONE);
     return txn->err != OK ? txn->err : erase_everywhere(logs, txn, &erase);
 }
@@ -78,7 +66,7 @@ static bool erase_key_position(const struct log_key *first, struct bytes key, ui
 enum err erase_on_append(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const struct log_id *log, uint64_t first, uint64_t count)
 {
-    struct log_key from = erase_key(log, first);
+    struct log_key from = log_key_erasure(log, first);
     struct store_cursor cursor = store_cursor_open(txn, LOG_ERASURES);
     struct bytes key, value;
     uint64_t position;

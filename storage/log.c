@@ -64,6 +64,17 @@ struct log_key log_key_fork(uint32_t number, uint32_t sequence)
     return key;
 }
 
+struct log_key log_key_erasure(const struct log_id *log, uint64_t position)
+{
+    char origin[LOG_ORIGIN_SIZE_MAX + 1];
+    log_id_origin(log, origin);
+    size_t size = strlen(origin) + 1; /* with the terminator */
+    struct log_key key = { .size = size + 8 };
+    memcpy(key.bytes, origin, size);
+    put_u64(key.bytes + size, position);
+    return key;
+}
+
 bool log_key_is_position(struct bytes key, uint32_t number, uint64_t *position)
 {
     if (key.size != 12 || get_u32(key.data) != number)

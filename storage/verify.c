@@ -9,8 +9,9 @@ const char *verify_fault_name(enum verify_fault fault)
         [VERIFY_RECORD] = "record",   [VERIFY_PERSON] = "person",     [VERIFY_LEAF] = "leaf hash",
         [VERIFY_BATCH] = "batch",     [VERIFY_FRONTIER] = "frontier", [VERIFY_TREE] = "tree",
         [VERIFY_NOTE] = "checkpoint", [VERIFY_MISSING] = "missing",   [VERIFY_STATE] = "state",
+        [VERIFY_ERASURE] = "erasure", [VERIFY_ENTRY] = "entry",
     };
-    return fault >= VERIFY_RECORD && fault <= VERIFY_STATE ? names[fault] : "unknown";
+    return fault >= VERIFY_RECORD && fault <= VERIFY_ENTRY ? names[fault] : "unknown";
 }
 
 enum err verify_open(struct verify *verify, struct log_store *logs, verify_key *key, void *context)
@@ -117,7 +118,9 @@ static enum err check_neighbour(struct verify_log *log, uint64_t size)
 enum err verify_log_end(struct verify_log *log, uint64_t size)
 {
     enum err err = check_neighbour(log, size);
-    return err == OK ? check_missing(log, size) : err;
+    if (err == OK)
+        err = check_missing(log, size);
+    return err == OK ? verify_entries(log, size) : err;
 }
 
 /* ---- the tail -------------------------------------------------------------------------------- */
@@ -261,7 +264,8 @@ enum err verify_step(struct verify *verify, struct store_txn *txn, size_t byte_b
             return txn->err != OK ? txn->err : err;
         cursor_next_log(verify);
     }
-    return txn->err != OK ? txn->err : ERR_END;
+    enum err err = txn->err == OK ? verify_whole_tables(verify, txn) : txn->err;
+    return err == OK ? ERR_END : err;
 }
 
 /* ---- the cursor as bytes --------------------------------------------------------------------- */

@@ -12,8 +12,12 @@
  *   5. every checkpoint at a size inside it (its own note, accepted notes, receipts, the pending
  *      one) states the root at that size; a note of an own log is signed by its key
  *
+ *   6. a person part that is absent is erased or withheld; what is erased or withheld is absent; what
+ *      an erase record names is known to be erased
+ *
  * and of a log: batches follow each other without a hole; it holds what receipts were given or
- * received for; its name leads to it. */
+ * received for; its name leads to it; its notes, receipts, forks and withheld parts stand under keys of
+ * their form, where a search finds them, with none between that belongs nowhere. */
 #ifndef STORAGE_VERIFY_H
 #define STORAGE_VERIFY_H
 
@@ -28,7 +32,11 @@ enum verify_fault {
     VERIFY_TREE,       /* a subtree's hash is absent or differs; position: its first leaf */
     VERIFY_NOTE,       /* a checkpoint states another root or its signature fails; position: size */
     VERIFY_MISSING,    /* receipts cover more than is held; position: held, count: lacking */
-    VERIFY_STATE       /* the row or the name of a log is damaged */
+    VERIFY_STATE,      /* the row or the name of a log is damaged */
+    VERIFY_ERASURE,    /* a person part that is absent is neither erased nor withheld, one that is said
+                          to be is there, or an erase record's erasure is not known */
+    VERIFY_ENTRY       /* of notes, receipts, forks or withheld parts: it belongs nowhere, or there are
+                          too few; position: which one of the log's */
 };
 
 struct verify_failure {
@@ -76,8 +84,8 @@ void verify_close(struct verify *verify);
 enum err verify_tail(struct verify *verify, struct store_txn *txn);
 
 /* Goes on with whole batches until `byte_budget` is used up (one batch at least). OK: call again,
- * with a new transaction; ERR_END: every record of every log in this snapshot has been looked at.
- */
+ * with a new transaction; ERR_END: every record of every log in this snapshot has been looked at, and
+ * what is kept beside them. */
 enum err verify_step(struct verify *verify, struct store_txn *txn, size_t byte_budget);
 
 /* The cursor and the report as bytes, to be kept where the caller likes. */

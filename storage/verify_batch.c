@@ -45,8 +45,15 @@ static enum err check_record(struct verify_log *log, uint64_t position, const st
     if (!person)
         return ERR_NOMEM;
     verify->report.absent += sealed->person_absent;
-    enum err err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, person,
-                                    &open, &header);
+    enum err err = sealed->person_absent ? verify_absent(log, position) : OK;
+    if (err != OK)
+        return err;
+    err = log_record_check(verify->logs, &log->row.id, position, sealed, leaf, person, &open,
+                           &header);
+    if (err == OK && header.kind == RECORD_ERASE)
+        return verify_erase_record(log, position,
+                                   bytes_of(open.facts.data + SALT_SIZE,
+                                            open.facts.size - SALT_SIZE));
     if (err == OK || err == ERR_VERSION)
         return OK; /* of a record of a newer program the leaf hash is all that can be checked */
     if (err == ERR_NOMEM)
@@ -244,6 +251,8 @@ enum err verify_batch(struct verify_log *log, const struct log_batch *batch,
     log->verify->report.batches++;
     log->verify->report.bytes += batch->value.size;
     enum err err = check_records(log, batch, &agree);
+    if (err == OK)
+        err = verify_listed(log, batch);
     if (err != OK)
         return err;
     if (batch_frontier(&batch->view, log_batch_end(batch), &stored) != OK) {

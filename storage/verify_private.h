@@ -25,4 +25,16 @@ enum err verify_log_end(struct verify_log *log, uint64_t size);
 enum err verify_batch(struct verify_log *log, const struct log_batch *batch,
                       struct merkle_frontier *frontier, bool known);
 
+/* ---- verify_tables.c ---- */
+/* A record whose person part is absent: erased, or withheld. */
+enum err verify_absent(struct verify_log *log, uint64_t position);
+/* A record that erases: its erasure is known. `facts` is its part without the salt. */
+enum err verify_erase_record(struct verify_log *log, uint64_t position, struct bytes facts);
+/* What is said to be erased or withheld in a batch is not there. */
+enum err verify_listed(struct verify_log *log, const struct log_batch *batch);
+/* Notes, receipts, withheld parts and forks of a log that holds `size` records. */
+enum err verify_entries(struct verify_log *log, uint64_t size);
+/* What is not kept log by log. */
+enum err verify_whole_tables(struct verify *verify, struct store_txn *txn);
+
 #endif

@@ -1,3 +1,4 @@
+#include "storage/erase.h"
 #include "storage/log_private.h"
 #include "storage/verify.h"
 #include "tests/unit/storage/log_fixture.h"
@@ -96,6 +97,7 @@ Test(verify, a_sound_store_has_no_failures_and_everything_was_looked_at)
     filled_open(&fixture);
     struct store_txn txn = writing(&fixture);
     log_erase_person(fixture.logs, &txn, 0, 7);
+    log_withheld_add(fixture.logs, &txn, 0, 7);
     verify_all(&verify, &fixture, &txn);
     cr_assert_eq(verify.report.failures, 0);
     cr_assert_eq(verify.report.logs, 3);
@@ -381,6 +383,91 @@ Test(verify, a_damaged_row_does_not_stop_the_other_logs)
     cr_assert_eq(verify.report.records, 600);
     verify_close(&verify);
     buffer_close(&row);
+    store_abort(&txn);
+    log_fixture_close(&fixture);
+}
+
+/* ---- the tables beside the records ------------------------------------------------------------- */
+
+static struct bytes key_bytes(const struct log_key *key)
+{
+    return bytes_of(key->bytes, key->size);
+}
+
+static void move_entry(struct store_txn *txn, unsigned table, struct log_key from, struct log_key to)
+{
+    struct buffer value = entry_of(txn, table, from);
+    store_delete(txn, table, key_bytes(&from));
+    put_entry(txn, table, to, &value);
+    buffer_close(&value);
+}
+
+/* Each bit of the key in turn: what was under it is lost, and stands where it should not. */
+static void expect_every_key_flip_found(struct log_fixture *fixture, unsigned table,
+                                        struct log_key key)
+{
+    struct store_txn txn = writing(fixture);
+    for (size_t bit = 0; bit < 8 * key.size; bit++) {
+        struct log_key other = key;
+        other.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        move_entry(&txn, table, key, other);
+        cr_assert_neq(failures_of(fixture, &txn), 0, "table %u, bit %zu", table, bit);
+        move_entry(&txn, table, other, key);
+    }
+    cr_assert_eq(failures_of(fixture, &txn), 0);
+    store_abort(&txn);
+}
+
+static void erase_by_record(struct log_fixture *fixture, const struct log_id *id, uint64_t position)
+{
+    struct sample sample;
+    struct batch_builder batch;
+    struct merkle_frontier frontier = { 0 };
+    struct store_txn txn = writing(fixture);
+    cr_assert_eq(log_frontier(fixture->logs, &txn, 0, &frontier), OK);
+    struct buffer part = { 0 };
+    struct erase_facts erase = {
+        .occurred_at_ms = 1, .log = *id, .position = position, .reason = bytes_of_string("asked")
+    };
+    cr_assert_eq(erase_facts_encode(&part, &erase), OK);
+    sample_record(&sample, id, frontier.size, FIXTURE_SEED, RECORD_ERASE, buffer_bytes(&part),
+                  BYTES_NONE);
+    batch_begin(&batch, &frontier);
+    batch_add(&batch, &sample.record, &sample.leaf, log_store_data_key(fixture->logs));
+    cr_assert_eq(log_append(fixture->logs, &txn, 0, &batch, BYTES_NONE), OK);
+    cr_assert_eq(erase_on_record(fixture->logs, &txn, &sample.header, buffer_bytes(&part)), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&part);
+    sample_close(&sample);
+    batch_close(&batch);
+}
+
+Test(verify, every_changed_bit_of_a_key_beside_the_records_is_found)
+{
+    struct log_fixture fixture;
+    filled_open(&fixture);
+    erase_by_record(&fixture, &ids[0], 7);
+    struct store_txn txn = writing(&fixture);
+    log_erase_person(fixture.logs, &txn, 0, 12);
+    log_withheld_add(fixture.logs, &txn, 0, 12);
+    cr_assert_eq(log_freeze(fixture.logs, &txn, 1, bytes_of_string("proof")), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    expect_every_key_flip_found(&fixture, LOG_ERASURES, log_key_erasure(&ids[0], 7));
+    expect_every_key_flip_found(&fixture, LOG_WITHHELD, log_key_position(0, 12));
+    expect_every_key_flip_found(&fixture, LOG_NOTES, log_key_position(1, 600));
+    expect_every_key_flip_found(&fixture, LOG_RECEIPTS, log_key_hub(1, "ardabil"));
+    expect_every_key_flip_found(&fixture, LOG_FORKS, log_key_fork(1, 0));
+    log_fixture_close(&fixture);
+}
+
+Test(verify, what_was_to_be_erased_and_is_there_is_told)
+{
+    struct log_fixture fixture;
+    filled_open(&fixture);
+    struct store_txn txn = writing(&fixture);
+    struct log_key key = log_key_erasure(&ids[0], 7);
+    store_put(&txn, LOG_ERASURES, key_bytes(&key), BYTES_NONE);
+    expect_only(&fixture, &txn, VERIFY_ERASURE, 0, 7);
     store_abort(&txn);
     log_fixture_close(&fixture);
 }
