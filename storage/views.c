@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const TABLES[VIEWS_TABLE_COUNT] = { "meta", "nodes", "heads", "entries" };
+static const char *const TABLES[VIEWS_TABLE_COUNT] = { "meta", "nodes", "heads", "entries",
+                                                       "ranges" };
 
 /* Of the changes of one fold; half of it ends a fold early. */
 #define SCRATCH_SIZE_MAX ((size_t)64 << 20)
@@ -90,6 +91,7 @@ enum err views_open(struct views **out, const struct views_options *options)
     if (!views)
         return ERR_NOMEM;
     pthread_mutex_init(&views->mutex, NULL);
+    pthread_mutex_init(&views->proof.mutex, NULL);
     enum err err = views_init(views, options);
     if (err == OK)
         *out = views;
@@ -109,6 +111,9 @@ void views_close(struct views *views)
     if (views->store)
         store_close(views->store);
     pthread_mutex_destroy(&views->mutex);
+    pthread_mutex_destroy(&views->proof.mutex);
+    buffer_close(&views->scrub.from);
+    free(views->proof.ranges);
     free(views->memos);
     free(views);
 }
@@ -172,6 +177,26 @@ void views_note_damage(struct views *views, const char *node, uint32_t generatio
     pthread_mutex_unlock(&views->mutex);
 }
 
+void views_note_row_mended(struct views *views, const char *node)
+{
+    pthread_mutex_lock(&views->mutex);
+    struct views_memo *memo = memo_of(views, node, true);
+    if (memo)
+        memo->row_mended = true;
+    pthread_mutex_unlock(&views->mutex);
+}
+
+void views_note_proven(struct views *views, const char *node, uint32_t generation)
+{
+    pthread_mutex_lock(&views->mutex);
+    struct views_memo *memo = memo_of(views, node, true);
+    if (memo && memo->proven[0] != generation && memo->proven[1] != generation) {
+        memo->proven[1] = memo->proven[0];
+        memo->proven[0] = generation;
+    }
+    pthread_mutex_unlock(&views->mutex);
+}
+
 void views_withhold(struct views *views, bool withhold)
 {
     if ((atomic_load(&views->withheld) & 1) != withhold)
@@ -217,7 +242,7 @@ enum err views_applied(struct views *views, const char *node, struct log_head *h
     struct store_txn txn = store_begin_read(views->store);
     enum err err = txn.err == OK ? views_row_read(&txn, node, &row) : txn.err;
     if (err == OK)
-        err = views_heads_read(&txn, node, row.generation, &all, count);
+        err = views_heads_read(&txn, node, row.generation, row.head_count, &all, count);
     store_abort(&txn);
     size_t given = *count < max ? *count : max;
     if (err == OK && given > 0)
@@ -237,6 +262,8 @@ enum err views_forget(struct views *views, const char *node)
         err = row_of(views, node, &row);
     if (err != OK)
         return err;
-    row = (struct views_row){ .generation = row.newest + 1, .newest = row.newest + 1 };
+    row = (struct views_row){
+        .generation = row.newest + 1, .newest = row.newest + 1, .damaged = row.damaged
+    };
     return views_write(views, &(struct views_change){ .node = node, .row = row });
 }

@@ -5,6 +5,8 @@
  *   nodes    node -> generations
  *   heads    node, generation, index -> applied logs in fold order: log id, size, root
  *   entries  node, generation, key -> value and a check of key and value
+ *   ranges   node, generation, first key -> number and sum of checks of the entries from there to
+ *            the next range
  *
  * storage/README.md has the byte layouts. The own node's newest changes are in a memory table;
  * followed nodes are folded here directly. A node whose fold order changed is folded aside into the
@@ -16,7 +18,10 @@
  *   V3  a generation that is neither current nor next is dead, whatever it holds, and is deleted in
  *       bounded steps; numbers are never used twice
  *   V4  every entry is checked when it is read; one that fails is never served, and makes the next
- *       fold begin a new generation */
+ *       fold begin a new generation
+ *   V5  that there is no entry is believed only in a range that was wholly looked at since the store
+ *       was opened: its entries are all there and all found, by number, sum and search. Where they are
+ *       not the file is condemned: nothing more is read from it, and the next open makes it anew */
 #ifndef STORAGE_VIEWS_H
 #define STORAGE_VIEWS_H
 
@@ -26,7 +31,7 @@
 #include "storage/rules.h"
 #include "storage/view.h"
 
-#define VIEWS_FORMAT 1
+#define VIEWS_FORMAT 2
 
 struct views;
 
@@ -80,6 +85,8 @@ struct views_reader {
     struct buffer key, value;
     struct views_absent absent[VIEWS_ABSENT_COUNT]; /* a ring */
     unsigned absent_next;
+    bool proven; /* the whole generation (V5) */
+    struct buffer proven_from, proven_to; /* else keys from the one up to the other */
 };
 /* The view of one node: the own one merges the memory table, others are as applied. An unknown node
  * has an empty view. */
@@ -126,6 +133,9 @@ enum err views_fold(struct views *views, struct log_store *logs, const char *nod
  * generation holds all there is, or none is needed. */
 enum err views_fold_aside(struct views *views, struct log_store *logs, const char *node,
                           uint64_t budget);
+/* Goes on looking at all of the store (V5), about `budget` entries; when a node's whole view was looked
+ * at, nothing there has to be proven any more. ERR_END: everything was, the next call begins again. */
+enum err views_scrub(struct views *views, uint64_t budget);
 /* Empties a node's view at once; the next views_fold begins anew and deletes the old content in
  * bounded steps. The own node's memory table is forgotten with it: only while no writer is open. */
 enum err views_forget(struct views *views, const char *node);

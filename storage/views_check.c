@@ -72,8 +72,10 @@ static enum err held_state(struct views *views, const char *node, struct log_hea
     enum err err = views_reader_begin_applied(views, node, &reader);
     if (err != OK)
         return err;
-    uint32_t generation = get_u32((const uint8_t *)reader.prefix + reader.prefix_size - 4);
-    err = views_heads_read(&reader.txn, node, generation, heads, count);
+    struct views_row row;
+    err = views_row_read(&reader.txn, node, &row);
+    if (err == OK)
+        err = views_heads_read(&reader.txn, node, row.generation, row.head_count, heads, count);
     if (err == OK)
         err = views_reader_digest(&reader, &check->held, &check->held_entries);
     views_reader_end(&reader);

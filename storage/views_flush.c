@@ -11,10 +11,9 @@
 
 struct flush {
     struct store_txn txn;
-    struct store_cursor cursor;
+    struct views_sums sums;
     char key[64 + VIEW_KEY_SIZE_MAX];
     size_t prefix_size;
-    struct buffer scratch;
 };
 
 static enum err flush_entry(void *context, struct bytes key, struct bytes value)
@@ -25,14 +24,22 @@ static enum err flush_entry(void *context, struct bytes key, struct bytes value)
     if (key.size > 0)
         memcpy(flush->key + flush->prefix_size, key.data, key.size);
     struct bytes full = bytes_of(flush->key, flush->prefix_size + key.size);
-    if (value.data) {
-        views_put_checked_at(&flush->cursor, &flush->scratch, full, value);
-    } else { /* rare, and not worth trusting a cursor across a page that vanishes */
-        store_cursor_close(&flush->cursor);
-        store_delete(&flush->txn, VIEWS_ENTRIES, full);
-        flush->cursor = store_cursor_open(&flush->txn, VIEWS_ENTRIES);
-    }
+    if (value.data)
+        views_sums_put(&flush->sums, full, value);
+    else
+        views_sums_delete(&flush->sums, full);
     return flush->txn.err;
+}
+
+static struct views_row row_with_counts(const struct views_change *change)
+{
+    struct views_row row = change->row;
+    uint32_t count = (uint32_t)(change->first_head + change->head_count);
+    if (change->generation != 0 && change->generation == row.generation)
+        row.head_count = count;
+    else if (change->generation != 0 && change->generation == row.next)
+        row.next_head_count = count;
+    return row;
 }
 
 static enum err write_once(struct views *views, const struct views_change *change)
@@ -48,15 +55,16 @@ static enum err write_once(struct views *views, const struct views_change *chang
         flush.txn = store_begin_write(views->store);
     }
     if (err == OK && change->memory) {
-        flush.cursor = store_cursor_open(&flush.txn, VIEWS_ENTRIES);
+        views_sums_begin(&flush.sums, &flush.txn, flush.prefix_size);
         err = memory_frozen_scan(change->memory, flush_entry, &flush);
-        store_cursor_close(&flush.cursor);
+        enum err end = views_sums_end(&flush.sums);
+        err = err == OK ? end : err;
     }
     for (size_t i = 0; i < change->head_count; i++)
         views_head_write(&flush.txn, change->node, change->generation, change->first_head + i,
                          &change->heads[i]);
-    views_row_write(&flush.txn, change->node, &change->row);
-    buffer_close(&flush.scratch);
+    struct views_row row = row_with_counts(change);
+    views_row_write(&flush.txn, change->node, &row);
     if (err != OK) {
         store_abort(&flush.txn);
         return err;
@@ -80,6 +88,8 @@ enum err views_write(struct views *views, const struct views_change *change)
     enum err err = store_needs_growth(views->store, size) ? grow(views) : OK;
     while (err == OK) {
         err = write_once(views, change);
+        if (err == OK && change->row.damaged)
+            views_note_row_mended(views, change->node);
         if (err != ERR_MAP_FULL)
             return err;
         err = grow(views);
@@ -104,6 +114,8 @@ static enum err flush_heads(struct views *views, const struct log_head *head,
     if (err == OK)
         err = views_head_last(&txn, views->node, change->row.generation, &last, &count);
     store_abort(&txn);
+    if (err == OK && count != change->row.head_count)
+        err = ERR_CORRUPT;
     if (err != OK)
         return err;
     bool same = count > 0 && log_id_equal(&last.log, &head->log);
@@ -137,6 +149,7 @@ struct sweep {
     struct store_txn *txn;
     struct buffer keys; /* size(u16), key ... : gathered first, a delete moves what is read */
     size_t count, budget;
+    uint32_t beyond; /* the generation gone on from */
 };
 
 static bool generation_is_alive(const struct views_row *row, uint32_t generation)
@@ -148,6 +161,7 @@ static enum err sweep_gather(struct sweep *sweep, unsigned table)
 {
     char prefix[64];
     size_t size = views_prefix(prefix, sweep->node, 0);
+    sweep->beyond = 0;
     struct bytes key, value;
     struct store_cursor cursor = store_cursor_open(sweep->txn, table);
     enum err err = store_cursor_seek(&cursor, bytes_of(prefix, size), &key, &value);
@@ -155,11 +169,16 @@ static enum err sweep_gather(struct sweep *sweep, unsigned table)
            memcmp(key.data, prefix, size - 4) == 0) {
         uint32_t generation = get_u32(key.data + size - 4);
         if (generation_is_alive(sweep->row, generation)) {
-            if (generation == UINT32_MAX)
-                break;
+            if (generation == UINT32_MAX || generation < sweep->beyond)
+                break; /* the second: keys out of order, which the sweep would not leave */
+            sweep->beyond = generation + 1;
             views_prefix(prefix, sweep->node, generation + 1);
             err = store_cursor_seek(&cursor, bytes_of(prefix, size), &key, &value);
             continue;
+        }
+        if (key.size > STORE_KEY_SIZE_MAX) {
+            err = store_condemn(sweep->txn->store, "dead entries of");
+            break;
         }
         buffer_append_u16(&sweep->keys, (uint16_t)key.size);
         buffer_append_bytes(&sweep->keys, key);
@@ -172,14 +191,19 @@ static enum err sweep_gather(struct sweep *sweep, unsigned table)
     return err;
 }
 
-static void sweep_delete(struct sweep *sweep, unsigned table)
+/* What was gathered and cannot be deleted is in a damaged tree, and would be gathered for ever. */
+static enum err sweep_delete(struct sweep *sweep, unsigned table)
 {
     struct reader reader = reader_of(buffer_bytes(&sweep->keys));
-    while (!reader_at_end(&reader)) {
+    uint64_t before = store_count(sweep->txn, table), count = 0;
+    for (; !reader_at_end(&reader); count++) {
         uint16_t size = read_u16(&reader);
         store_delete(sweep->txn, table, read_bytes(&reader, size));
     }
     buffer_clear(&sweep->keys);
+    if (sweep->txn->err == OK && store_count(sweep->txn, table) != before - count)
+        return store_condemn(sweep->txn->store, "dead entries of");
+    return sweep->txn->err;
 }
 
 enum err views_sweep(struct views *views, const char *node, size_t budget)
@@ -190,10 +214,10 @@ enum err views_sweep(struct views *views, const char *node, size_t budget)
     enum err err = txn.err;
     if (err == OK)
         err = views_row_read(&txn, node, &row);
-    for (unsigned table = VIEWS_HEADS; err == OK && table <= VIEWS_ENTRIES; table++) {
+    for (unsigned table = VIEWS_HEADS; err == OK && table <= VIEWS_RANGES; table++) {
         err = sweep_gather(&sweep, table);
         if (err == OK)
-            sweep_delete(&sweep, table);
+            err = sweep_delete(&sweep, table);
     }
     buffer_close(&sweep.keys);
     if (err != OK || sweep.count == 0) {

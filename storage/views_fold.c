@@ -96,8 +96,9 @@ static enum err generation_read(struct fold *fold, struct store_txn *txn, uint32
                                 bool verify, struct generation *generation)
 {
     *generation = (struct generation){ .held = true };
-    enum err err =
-        views_heads_read(txn, fold->node, number, &generation->heads, &generation->count);
+    uint32_t expected = number == fold->row.next ? fold->row.next_head_count : fold->row.head_count;
+    enum err err = views_heads_read(txn, fold->node, number, expected, &generation->heads,
+                                    &generation->count);
     if (err == ERR_CORRUPT && txn->err == OK) {
         generation->held = false; /* a head that fails its check: nobody knows what is applied */
         return OK;
@@ -121,8 +122,11 @@ static void fold_into_new(struct fold *fold, bool current)
 {
     uint32_t fresh = ++fold->row.newest;
     fold->row.next = current ? 0 : fresh;
-    if (current)
+    fold->row.next_head_count = 0;
+    if (current) {
         fold->row.generation = fresh;
+        fold->row.head_count = 0;
+    }
     fold->row_changed = true;
     fold->target = fresh;
 }
@@ -150,6 +154,19 @@ static enum err plan_on_next(struct fold *fold, struct store_txn *txn, bool veri
     return err;
 }
 
+/* What is folded from nothing by this process needs no proof (V5). */
+static bool generation_is_empty(const struct fold *fold, struct store_txn *txn)
+{
+    char prefix[64];
+    struct bytes key, value;
+    size_t size = views_prefix(prefix, fold->node, fold->target);
+    struct store_cursor cursor = store_cursor_open(txn, VIEWS_ENTRIES);
+    enum err err = store_cursor_seek(&cursor, bytes_of(prefix, size), &key, &value);
+    store_cursor_close(&cursor);
+    return err == ERR_END ||
+           (err == OK && (key.size < size || memcmp(key.data, prefix, size) != 0));
+}
+
 static enum err fold_plan(struct fold *fold)
 {
     struct views_memo memo = views_memo_get(fold->views, fold->node);
@@ -159,6 +176,8 @@ static enum err fold_plan(struct fold *fold)
     if (err == OK)
         err = views_row_read(&txn, fold->node, &fold->row);
     fold->row_changed = fold->row.damaged; /* written anew also when there is nothing to fold */
+    if (err == OK && fold->row.damaged && memo.row_mended)
+        err = views_condemn(fold->views); /* what is written is not found: it would be for ever */
     if (err == OK)
         err = generation_read(fold, &txn, fold->row.generation, !memo.held, &current);
     if (err != OK)
@@ -177,6 +196,8 @@ static enum err fold_plan(struct fold *fold)
     }
     if (err == OK && !fold->aside)
         views_note_held(fold->views, fold->node, true);
+    if (err == OK && fold->head_count == 0 && generation_is_empty(fold, &txn))
+        views_note_proven(fold->views, fold->node, fold->target);
 out:
     free(current.heads);
     store_abort(&txn);
@@ -269,6 +290,7 @@ static enum err fold_finish(struct fold *fold)
     struct views *views = fold->views;
     if (!fold->aside && fold->target == fold->row.next && heads_are_complete(fold)) {
         fold->row.generation = fold->row.next; /* V2 */
+        fold->row.head_count = fold->row.next_head_count;
         fold->row.next = 0;
         fold->row.rebuild = false;
         fold->row_changed = true;

@@ -7,7 +7,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum views_table { VIEWS_META, VIEWS_NODES, VIEWS_HEADS, VIEWS_ENTRIES, VIEWS_TABLE_COUNT };
+enum views_table {
+    VIEWS_META,
+    VIEWS_NODES,
+    VIEWS_HEADS,
+    VIEWS_ENTRIES,
+    VIEWS_RANGES,
+    VIEWS_TABLE_COUNT
+};
 
 #define VIEWS_CHECK_SIZE 8
 
@@ -16,6 +23,22 @@ struct views_memo {
     char node[NODE_NAME_SIZE_MAX + 1];
     bool held;                   /* its applied positions were found in the log store */
     uint32_t damaged_generation; /* where an entry failed its check; 0 nowhere */
+    uint32_t proven[2];          /* generations of which all is known to be there, newest first */
+    bool row_mended;             /* its row was damaged and written anew */
+};
+
+/* What is known to be whole since the store was opened (views_proof.c). */
+struct views_proof {
+    pthread_mutex_t mutex;
+    uint64_t *ranges; /* open addressing: fingerprints of ranges, 0 free */
+    size_t count, room;
+};
+
+/* How far a round of the scrub has come. */
+struct views_scrub {
+    char node[NODE_NAME_SIZE_MAX + 1]; /* "" before the first one */
+    uint32_t generation;
+    struct buffer from; /* the key to go on from; empty: the next node */
 };
 
 struct views {
@@ -34,7 +57,9 @@ struct views {
     /* the views thread's */
     struct memory *scratch; /* changes of one fold, on their way into one transaction */
     struct order_book *book;
+    struct views_scrub scrub;
 
+    struct views_proof proof;
     pthread_mutex_t mutex; /* guards the memos */
     struct views_memo *memos;
     size_t memo_count;
@@ -47,6 +72,7 @@ struct views_row {
     uint32_t generation; /* the one that is read */
     uint32_t next;       /* being folded aside */
     uint32_t newest;     /* the highest number ever used */
+    uint32_t head_count, next_head_count; /* of generation and next */
     bool rebuild;        /* the current one is damaged: it is not added to, only replaced */
     bool damaged;        /* not stored: this row takes the place of one that failed its check. Good to
                             begin anew with, and for nothing else: what it names is empty */
@@ -61,9 +87,9 @@ enum err views_entry_check(struct buffer *scratch, struct bytes key, struct byte
 /* Writes value and check under key. */
 void views_put_checked(struct store_txn *txn, struct buffer *scratch, unsigned table,
                        struct bytes key, struct bytes value);
-/* The same at a cursor, for keys that come in order. */
-void views_put_checked_at(struct store_cursor *cursor, struct buffer *scratch, struct bytes key,
-                          struct bytes value);
+/* Fills the room that the store gave for value and check. */
+void views_write_checked(struct store_txn *txn, struct buffer *scratch, struct bytes key,
+                         struct bytes value, uint8_t *room);
 /* Verifies a stored value and takes its check off. ERR_CORRUPT. */
 enum err views_take_checked(struct buffer *scratch, struct bytes key, struct bytes *value);
 
@@ -72,14 +98,57 @@ enum err views_take_checked(struct buffer *scratch, struct bytes key, struct byt
 enum err views_row_read(struct store_txn *txn, const char *node, struct views_row *row);
 void views_row_write(struct store_txn *txn, const char *node, const struct views_row *row);
 
-/* The applied heads of a generation; an array for free(). ERR_CORRUPT. */
+/* The applied heads of a generation, `expected` by its row; an array for free(). ERR_CORRUPT. */
 enum err views_heads_read(struct store_txn *txn, const char *node, uint32_t generation,
-                          struct log_head **heads, size_t *count);
+                          size_t expected, struct log_head **heads, size_t *count);
 void views_head_write(struct store_txn *txn, const char *node, uint32_t generation, size_t index,
                       const struct log_head *head);
 /* The number of heads of a generation, and the last one. */
 enum err views_head_last(struct store_txn *txn, const char *node, uint32_t generation,
                          struct log_head *head, size_t *count);
+
+/* ---- ranges (views_ranges.c) ----
+ * Every generation is parted into ranges of some hundred entries, of each of which the store says how
+ * many there are and what their checks add up to. So an entry that cannot be found any more, because
+ * its key or a page on the way to it is damaged, is missed. */
+struct views_range {
+    char lower[64 + VIEW_KEY_SIZE_MAX]; /* whole key */
+    char upper[64 + VIEW_KEY_SIZE_MAX]; /* of the next one, or above all of the generation */
+    size_t lower_size, upper_size;
+    uint32_t count;
+    uint64_t sum; /* modulo 2^64 */
+};
+/* The one that `key`, a whole key, lies in. ERR_CORRUPT. */
+enum err views_range_at(struct store_cursor *ranges, struct buffer *scratch, size_t prefix_size,
+                        struct bytes key, struct views_range *range);
+struct bytes views_range_lower(const struct views_range *range);
+struct bytes views_range_upper(const struct views_range *range);
+
+/* Entries of one generation changed, in the order of their keys, with their ranges. */
+struct views_sums {
+    struct store_txn *txn;
+    size_t prefix_size;
+    struct store_cursor entries, ranges;
+    struct views_range range;
+    bool has_range, changed;
+    struct buffer scratch;
+};
+void views_sums_begin(struct views_sums *sums, struct store_txn *txn, size_t prefix_size);
+/* Errors are the transaction's. */
+void views_sums_put(struct views_sums *sums, struct bytes key, struct bytes value);
+void views_sums_delete(struct views_sums *sums, struct bytes key);
+/* Writes what is left to be written, also after an error of the caller. ERR_CORRUPT: what is there
+ * is not what was counted. */
+enum err views_sums_end(struct views_sums *sums);
+
+/* ---- proof (views_proof.c) ---- */
+/* OK when of this generation every entry from `from` to `to` (whole keys, both included; NULL: the end)
+ * is there and can be found; looked at once, then remembered. The file is condemned otherwise:
+ * ERR_CORRUPT. */
+enum err views_prove(struct views_reader *reader, struct bytes from, const struct bytes *to);
+/* A generation that this process made from nothing, or has wholly looked at. */
+void views_note_proven(struct views *views, const char *node, uint32_t generation);
+enum err views_condemn(struct views *views);
 
 /* ---- readers (views_reader.c) ---- */
 /* Without the memory table: as applied. */
@@ -96,6 +165,7 @@ enum err views_reader_digest(struct views_reader *reader, struct hash *digest, u
 struct views_memo views_memo_get(struct views *views, const char *node);
 void views_note_held(struct views *views, const char *node, bool held);
 void views_note_damage(struct views *views, const char *node, uint32_t generation);
+void views_note_row_mended(struct views *views, const char *node);
 
 /* ---- writing (views_flush.c) ---- */
 struct views_change {

@@ -83,6 +83,8 @@ static enum err reader_get(void *context, struct bytes key, struct bytes *value)
         err = store_get(&reader->txn, VIEWS_ENTRIES, full, value);
     if (err == OK)
         err = reader_checked(reader, full, value);
+    else if (err == ERR_NOT_FOUND && (err = views_prove(reader, full, &full)) == OK)
+        err = ERR_NOT_FOUND; /* V5 */
     if (err == ERR_NOT_FOUND)
         absent_note(reader, key);
     if (err != OK)
@@ -91,6 +93,17 @@ static enum err reader_get(void *context, struct bytes key, struct bytes *value)
 }
 
 /* ---- ordered scan ----------------------------------------------------------------------------- */
+
+/* That there is nothing between the key asked for and the one found (V5). Gives `err` back. */
+static enum err seek_proven(struct views_reader *reader, struct bytes full, bool backward,
+                            const struct bytes *stored, enum err err)
+{
+    struct bytes prefix = bytes_of(reader->prefix, reader->prefix_size);
+    enum err proven = backward
+                          ? views_prove(reader, err == OK ? *stored : prefix, &full)
+                          : views_prove(reader, full, err == OK ? stored : NULL);
+    return proven == OK ? err : proven;
+}
 
 /* The nearest entry of the store; ERR_END outside of this generation. `stored` is its whole key. */
 static enum err seek_store(struct views_reader *reader, struct bytes from, bool backward,
@@ -108,8 +121,8 @@ static enum err seek_store(struct views_reader *reader, struct bytes from, bool 
                    : store_cursor_seek(&reader->cursor, full, stored, value);
     if (err == OK && (stored->size < reader->prefix_size ||
                       memcmp(stored->data, reader->prefix, reader->prefix_size) != 0))
-        return ERR_END;
-    return err;
+        err = ERR_END;
+    return err == OK || err == ERR_END ? seek_proven(reader, full, backward, stored, err) : err;
 }
 
 /* Beyond a tombstone the scan goes on from its key: going up, from the least key above it. */
@@ -302,6 +315,8 @@ void views_reader_end(struct views_reader *reader)
     reader->has_cursor = reader->has_memory = false;
     buffer_close(&reader->key);
     buffer_close(&reader->value);
+    buffer_close(&reader->proven_from);
+    buffer_close(&reader->proven_to);
 }
 
 /* ---- the decider ------------------------------------------------------------------------------ */

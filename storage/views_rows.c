@@ -1,6 +1,7 @@
 /* Rows of the views store. Integers are big-endian; every row but meta's ends with its check.
  *
  *   nodes    node                                    -> u32 generation | u32 next | u32 newest
+ *                                                       | u32 heads of generation | u32 of next
  *                                                       | u8 rebuild
  *   heads    node 0x00 generation(u32) index(u32)    -> u64 size | root 32 | origin
  *   entries  node 0x00 generation(u32) key           -> value
@@ -36,8 +37,8 @@ enum err views_entry_check(struct buffer *scratch, struct bytes key, struct byte
     return OK;
 }
 
-static void write_checked(struct store_txn *txn, struct buffer *scratch, struct bytes key,
-                          struct bytes value, uint8_t *room)
+void views_write_checked(struct store_txn *txn, struct buffer *scratch, struct bytes key,
+                         struct bytes value, uint8_t *room)
 {
     if (value.size > 0)
         memcpy(room, value.data, value.size);
@@ -51,15 +52,7 @@ void views_put_checked(struct store_txn *txn, struct buffer *scratch, unsigned t
 {
     uint8_t *room = store_reserve(txn, table, key, value.size + VIEWS_CHECK_SIZE, false);
     if (room)
-        write_checked(txn, scratch, key, value, room);
-}
-
-void views_put_checked_at(struct store_cursor *cursor, struct buffer *scratch, struct bytes key,
-                          struct bytes value)
-{
-    uint8_t *room = store_cursor_reserve(cursor, key, value.size + VIEWS_CHECK_SIZE);
-    if (room)
-        write_checked(cursor->txn, scratch, key, value, room);
+        views_write_checked(txn, scratch, key, value, room);
 }
 
 enum err views_take_checked(struct buffer *scratch, struct bytes key, struct bytes *value)
@@ -106,8 +99,8 @@ enum err views_row_read(struct store_txn *txn, const char *node, struct views_ro
     enum err err = store_get(txn, VIEWS_NODES, key, &value);
     if (err == ERR_NOT_FOUND) {
         struct views_row above = row_above_everything(txn, node);
-        if (above.generation > 2)
-            *row = above; /* a later generation is never without a row */
+        if (above.generation > 1)
+            *row = above; /* nothing is ever without a row */
         return txn->err;
     }
     if (err != OK)
@@ -121,6 +114,8 @@ enum err views_row_read(struct store_txn *txn, const char *node, struct views_ro
     row->generation = read_u32(&reader);
     row->next = read_u32(&reader);
     row->newest = read_u32(&reader);
+    row->head_count = read_u32(&reader);
+    row->next_head_count = read_u32(&reader);
     row->rebuild = read_u8(&reader) != 0;
     if (err == OK && reader.err == OK && reader_at_end(&reader) && row->generation > 0)
         return OK;
@@ -130,11 +125,13 @@ enum err views_row_read(struct store_txn *txn, const char *node, struct views_ro
 
 void views_row_write(struct store_txn *txn, const char *node, const struct views_row *row)
 {
-    uint8_t raw[13];
+    uint8_t raw[21];
     put_u32(raw, row->generation);
     put_u32(raw + 4, row->next);
     put_u32(raw + 8, row->newest);
-    raw[12] = row->rebuild;
+    put_u32(raw + 12, row->head_count);
+    put_u32(raw + 16, row->next_head_count);
+    raw[20] = row->rebuild;
     struct buffer scratch = { 0 };
     views_put_checked(txn, &scratch, VIEWS_NODES, bytes_of_string(node), BYTES_OF_ARRAY(raw));
     buffer_close(&scratch);
@@ -196,7 +193,7 @@ static enum err heads_append(struct log_head **heads, size_t *count, size_t *roo
 }
 
 enum err views_heads_read(struct store_txn *txn, const char *node, uint32_t generation,
-                          struct log_head **heads, size_t *count)
+                          size_t expected, struct log_head **heads, size_t *count)
 {
     *heads = NULL;
     *count = 0;
@@ -218,6 +215,8 @@ enum err views_heads_read(struct store_txn *txn, const char *node, uint32_t gene
     store_cursor_close(&cursor);
     buffer_close(&scratch);
     if (err == OK || err == ERR_END)
+        err = *count == expected ? OK : ERR_CORRUPT;
+    if (err == OK)
         return OK;
     free(*heads);
     *heads = NULL;

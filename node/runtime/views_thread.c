@@ -10,6 +10,8 @@
 
 #define VIEWS_FOLD_BUDGET 4096 /* records in one transaction */
 #define VIEWS_GROWTH_TRIES 8
+#define VIEWS_SCRUB_BUDGET 65536 /* entries in one tick: some ten milliseconds */
+#define VIEWS_SCRUB_REST_MS (3600 * INT64_C(1000)) /* between two rounds */
 
 /* ---- the nodes to fold, a ring of names ---- */
 
@@ -161,9 +163,22 @@ static void views_keep_reserve(struct engine *engine)
     engine_unlock(engine);
 }
 
-static void views_tick(struct engine *engine)
+/* What is damaged in the views is found before somebody misses it. */
+static void views_look_around(struct engine *engine, int64_t *scrub_at)
+{
+    if (engine_monotonic_ms() < *scrub_at)
+        return;
+    enum err err = views_scrub(engine->views, VIEWS_SCRUB_BUDGET);
+    if (err == ERR_END)
+        *scrub_at = engine_monotonic_ms() + VIEWS_SCRUB_REST_MS;
+    else if (err == ERR_IO || err == ERR_CORRUPT)
+        engine_fail(engine, err, store_failure(views_environment(engine->views)));
+}
+
+static void views_tick(struct engine *engine, int64_t *scrub_at)
 {
     views_keep_reserve(engine);
+    views_look_around(engine, scrub_at);
     store_trim(views_environment(engine->views));
     views_mend(engine);
 }
@@ -244,7 +259,7 @@ static bool views_fold_one(struct engine *engine)
 void *views_thread_main(void *argument)
 {
     struct engine *engine = argument;
-    int64_t tick_at = engine_monotonic_ms();
+    int64_t tick_at = engine_monotonic_ms(), scrub_at = tick_at + ENGINE_TICK_MS;
     priority_background();
     bool delayed = false; /* no room on the disk: nothing is tried before the next tick */
 
@@ -252,7 +267,7 @@ void *views_thread_main(void *argument)
     while (engine->failed == OK) {
         if (engine_monotonic_ms() >= tick_at) {
             engine_unlock(engine);
-            views_tick(engine);
+            views_tick(engine, &scrub_at);
             tick_at = engine_monotonic_ms() + ENGINE_TICK_MS;
             delayed = false;
             engine_lock(engine);

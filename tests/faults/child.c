@@ -14,28 +14,13 @@
 
 struct notes *notes;
 
-/* A violation that is none of the open points takes the place of one. */
-static void keep(bool open, const char *form, va_list list)
-{
-    if (notes->why[0] != '\0' && (open || !notes->open))
-        return;
-    notes->open = open;
-    vsnprintf(notes->why, sizeof notes->why, form, list);
-}
-
 void violated(const char *form, ...)
 {
     va_list list;
+    if (notes->why[0] != '\0')
+        return;
     va_start(list, form);
-    keep(false, form, list);
-    va_end(list);
-}
-
-void open_point(const char *form, ...)
-{
-    va_list list;
-    va_start(list, form);
-    keep(true, form, list);
+    vsnprintf(notes->why, sizeof notes->why, form, list);
     va_end(list);
 }
 
@@ -95,10 +80,8 @@ void child_judge(const struct child_end *end)
 
 void report(struct totals *totals, const char *only)
 {
-    totals->violations += !notes->open;
-    totals->open += notes->open;
-    printf("%s: %s\n    again: tests/faults/run --only %s\n", notes->open ? "open" : "violation",
-           notes->why, only);
+    totals->violations++;
+    printf("violation: %s\n    again: tests/faults/run --only %s\n", notes->why, only);
     fflush(stdout);
 }
 

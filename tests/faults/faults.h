@@ -50,7 +50,6 @@ struct notes {
     bool finished;               /* the script came to its end */
     bool refused;                /* a judged store was refused with a clear error */
     uint64_t damaged;            /* a judged store: failures found by the product's verification */
-    bool open;                   /* the violation is one of README.md's open points */
     char doing[64];              /* for what crashed or hung */
     char why[FAULTS_WHY_SIZE];   /* the first violation, or "" */
 };
@@ -58,8 +57,6 @@ extern struct notes *notes;
 
 /* Keeps the first. */
 void violated(const char *form, ...) __attribute__((format(printf, 1, 2)));
-/* The same for what is known and not yet mended (README.md): told and counted apart. */
-void open_point(const char *form, ...) __attribute__((format(printf, 1, 2)));
 void doing(const char *what);
 void note_add(const struct note *note);
 
@@ -177,8 +174,8 @@ struct options {
     bool canary;                 /* the disks lie about their syncs: crash images must show it */
 };
 struct totals {
-    uint64_t nth, images, nested, flips, refused, found, silent, ended_log, ended_views, repaired,
-        unnoticed, open, violations;
+    uint64_t nth, images, nested, flips, refused, found, silent, ended_log, ended_views, healed,
+        repaired, unnoticed, violations;
 };
 void nth_run(const struct options *options, struct totals *totals);
 void images_run(const struct options *options, struct totals *totals);

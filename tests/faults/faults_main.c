@@ -139,14 +139,14 @@ int main(int count, char **arguments)
         all.violations++;
     }
     printf("faults: nth=%llu images=%llu nested=%llu flips=%llu refused=%llu found=%llu silent=%llu "
-           "ended_log=%llu ended_views=%llu repaired=%llu unnoticed=%llu open=%llu seconds=%.0f "
+           "ended_log=%llu ended_views=%llu healed=%llu repaired=%llu unnoticed=%llu seconds=%.0f "
            "violations=%llu\n",
            (unsigned long long)all.nth, (unsigned long long)all.images,
            (unsigned long long)all.nested, (unsigned long long)all.flips,
            (unsigned long long)all.refused, (unsigned long long)all.found,
            (unsigned long long)all.silent, (unsigned long long)all.ended_log,
-           (unsigned long long)all.ended_views, (unsigned long long)all.repaired,
-           (unsigned long long)all.unnoticed, (unsigned long long)all.open,
+           (unsigned long long)all.ended_views, (unsigned long long)all.healed,
+           (unsigned long long)all.repaired, (unsigned long long)all.unnoticed,
            real_seconds() - begun, (unsigned long long)all.violations);
     return all.violations > 0;
 }

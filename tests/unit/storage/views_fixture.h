@@ -26,6 +26,8 @@ void views_fixture_close(struct views_fixture *fixture);
 
 /* Folds until nothing is left, `budget` records a call; gives the number of calls. */
 unsigned views_fixture_fold(struct views_fixture *fixture, struct log_store *logs, uint64_t budget);
+/* A whole round of looking at everything, about `budget` entries a call. */
+enum err views_fixture_scrub(struct views_fixture *fixture, uint64_t budget);
 /* 64 hexadecimal digits of the own node's digest. */
 struct digest_text {
     char text[65];
