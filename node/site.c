@@ -177,6 +177,23 @@ static bool has_no_store(const char *data)
     return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
+/* Of a hub, or of a province that this hub follows. */
+static bool other_log_key(void *context, const struct log_id *log, struct sign_public *key)
+{
+    const struct config *config = ((const struct site *)context)->config;
+    for (size_t i = 0; i < config->hub_count; i++)
+        if (strcmp(config->hubs[i].name, log->node) == 0) {
+            *key = config->hubs[i].log_key;
+            return true;
+        }
+    for (size_t i = 0; i < config->province_count; i++)
+        if (strcmp(config->provinces[i].name, log->node) == 0) {
+            *key = config->provinces[i].log_key;
+            return true;
+        }
+    return false;
+}
+
 static enum err open_engine(struct site *site, struct buffer *problem)
 {
     const struct config *config = site->config;
@@ -201,6 +218,7 @@ static enum err open_engine(struct site *site, struct buffer *problem)
     options.journal_path = config->journal_path;
     options.journal_segment_size = config->journal_segment_size;
     options.journal_keep_size = config->journal_keep_size;
+    options.other_log_key = other_log_key;
     options.national_receipts = config->national_receipts;
     options.journal_refused = &journal_refused;
     enum err err = engine_open(&site->engine, &options);

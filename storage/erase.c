@@ -54,6 +54,17 @@ enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
     return txn->err != OK ? txn->err : erase_everywhere(logs, txn, &erase);
 }
 
+bool erase_is_known(struct store_txn *txn, const struct record_header *header, struct bytes facts)
+{
+    struct erase_facts erase;
+    struct bytes value;
+    if (header->kind != RECORD_ERASE || erase_facts_decode(&erase, facts) != OK ||
+        strcmp(erase.log.node, header->log.node) != 0)
+        return true;
+    struct log_key key = erase_key(&erase.log, erase.position);
+    return store_get(txn, LOG_ERASURES, log_key_bytes(&key), &value) == OK;
+}
+
 /* The position of an entry that belongs to the same log as `first`; false otherwise. */
 static bool erase_key_position(const struct log_key *first, struct bytes key, uint64_t *position)
 {

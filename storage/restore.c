@@ -44,10 +44,8 @@ static bool is_own(const struct restore *restore, const struct log_row *row)
 
 /* ---- what log/ has, against the journal ------------------------------------------------------- */
 
-/* The batch at or after `position`. ERR_END; ERR_CORRUPT of one that cannot be read, with its first
- * position. */
-static enum err batch_from(struct restore *restore, uint32_t number, uint64_t position,
-                           struct log_batch *batch)
+enum err restore_batch_from(struct restore *restore, uint32_t number, uint64_t position,
+                            struct log_batch *batch)
 {
     struct log_key from = log_key_position(number, position);
     struct store_cursor cursor = store_cursor_open(&restore->txn, LOG_BATCHES);
@@ -129,13 +127,13 @@ static enum err reconcile_log(struct restore *restore, uint32_t number, const st
     uint64_t position = 0;
     for (;;) {
         struct log_batch batch = { .first = position };
-        enum err err = batch_from(restore, number, position, &batch);
+        enum err err = restore_batch_from(restore, number, position, &batch);
         if (err == ERR_END || restore->txn.err != OK)
             return err == ERR_END ? OK : err;
         const struct journal_log *log = journal_log_find(restore->journal, id);
         if (err == ERR_CORRUPT && batch.first == position) {
             struct log_batch next;
-            enum err further = batch_from(restore, number, position + 1, &next);
+            enum err further = restore_batch_from(restore, number, position + 1, &next);
             err = mend_hole(restore, number, id, &position,
                             further == OK ? next.first : position + 1);
         } else if ((err == OK || err == ERR_CORRUPT) && batch.first > position) {
@@ -163,11 +161,23 @@ static enum err reconcile(struct restore *restore, bool remake)
         if (err != OK || !is_own(restore, &row))
             continue;
         err = reconcile_log(restore, number, &row.id, remake);
-        if (err == OK)
-            err = restore_copy_notes(restore, number, &row.id, remake);
     }
     restore_flush(restore);
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+static enum err copy_notes(struct restore *restore, bool all)
+{
+    uint32_t count = log_count(restore->logs, &restore->txn);
+    enum err err = restore->txn.err;
+    for (uint32_t number = 0; number < count && err == OK; number++) {
+        struct log_row row;
+        err = log_row_get(&restore->txn, number, &row);
+        if (err == OK && is_own(restore, &row))
+            err = restore_copy_notes(restore, number, &row.id, all);
+    }
+    restore_flush(restore);
+    return err;
 }
 
 /* ---- what only the journal has ---------------------------------------------------------------- */
@@ -181,7 +191,7 @@ static enum err put_notes(struct restore *restore, uint32_t number, const struct
         struct checkpoint checkpoint;
         struct bytes note = buffer_bytes(&log->notes[i].note);
         if (log->notes[i].size <= state.pending_size ||
-            checkpoint_open(&checkpoint, note, restore->key) != OK ||
+            checkpoint_open(&checkpoint, note, restore->keys.own) != OK ||
             checkpoint.size != log->notes[i].size || !log_id_equal(&checkpoint.log, &log->id))
             continue;
         err = log_pending_advance(restore->logs, &restore->txn, number, state.pending_size,
@@ -360,10 +370,10 @@ static void copy_all_waiting(struct restore *restore)
 /* ---- all of it -------------------------------------------------------------------------------- */
 
 static struct restore restore_of(struct log_store *logs, struct journal *journal,
-                                 const struct sign_public *key, struct restore_report *report)
+                                 const struct restore_keys *keys, struct restore_report *report)
 {
     *report = (struct restore_report){ 0 };
-    return (struct restore){ .logs = logs, .journal = journal, .key = key, .report = report };
+    return (struct restore){ .logs = logs, .journal = journal, .keys = *keys, .report = report };
 }
 
 static enum err restore_end(struct restore *restore, enum err err)
@@ -387,6 +397,8 @@ static enum err restore_remake(struct restore *restore)
     if (restore->journal_err == OK)
         copy_all_waiting(restore);
     enum err err = restore->journal_err == OK ? reconcile(restore, true) : OK;
+    if (err == OK)
+        err = copy_notes(restore, true);
     told.copied = restore->report->copied;
     *restore->report = told;
     if (err == OK && restore->journal_err == OK)
@@ -395,15 +407,21 @@ static enum err restore_remake(struct restore *restore)
 }
 
 enum err restore_run(struct log_store *logs, struct journal *journal,
-                     const struct sign_public *key, bool remake, struct restore_report *report,
+                     const struct restore_keys *keys, bool remake, struct restore_report *report,
                      enum err *journal_err)
 {
-    struct restore restore = restore_of(logs, journal, key, report);
+    struct restore restore = restore_of(logs, journal, keys, report);
     enum err err = txn_begin(&restore);
+    if (err == OK)
+        err = restore_names(&restore);
     if (err == OK)
         err = reconcile(&restore, false);
     if (err == OK)
         err = put_back(&restore);
+    if (err == OK)
+        err = restore_tables(&restore);
+    if (err == OK)
+        err = copy_notes(&restore, false);
     for (size_t i = 0; i < journal_log_count(journal) && err == OK; i++)
         judge_rest(&restore, journal_log_at(journal, i));
     if (err == OK && (remake || report->spoiled > 0))
@@ -415,9 +433,9 @@ enum err restore_run(struct log_store *logs, struct journal *journal,
 }
 
 enum err restore_waiting(struct log_store *logs, struct journal *journal,
-                         const struct sign_public *key, struct restore_report *report)
+                         const struct restore_keys *keys, struct restore_report *report)
 {
-    struct restore restore = restore_of(logs, journal, key, report);
+    struct restore restore = restore_of(logs, journal, keys, report);
     struct journal_entry *changes = logs->changes;
     logs->changes = NULL; /* it is in the journal already */
     enum err err = txn_begin(&restore);

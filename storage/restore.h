@@ -6,6 +6,8 @@
  *   batches that differ                      the sound one stands; that of log/ is replaced when it is not
  *   person parts erased in log/              overwritten in the journal, where that was interrupted
  *   records that neither has, or has whole   told, as ranges of positions
+ *   other tables of log/                     made from the batches, or taken from the journal, or told
+ *   logs of others, at a province            cut where they are damaged, and asked for again
  *
  * What goes into log/ is verified as if a stranger had sent it: each record against its leaf hash and
  * commitments, the leaf hashes against the tree before, the root against the signed checkpoint.
@@ -25,6 +27,15 @@ struct restore_loss {
     bool person; /* the record is there, its person part is not */
 };
 
+/* Whose signatures count. */
+struct restore_keys {
+    const struct sign_public *own;
+    /* The key of another node's logs; false: it is not known, and its notes are only parsed. May be
+     * NULL. */
+    bool (*of)(void *context, const struct log_id *log, struct sign_public *key);
+    void *context;
+};
+
 #define RESTORE_LOSS_MAX 64 /* listed; further ones are only counted */
 
 struct restore_report {
@@ -32,23 +43,27 @@ struct restore_report {
     uint64_t repaired; /* batches of log/ that were damaged and are whole again */
     uint64_t copied;   /* batches that the journal lacked */
     uint64_t spoiled;  /* batches of the journal that fail their verification */
+    uint64_t rows;     /* of other tables of log/ that were wrong and are right again */
+    uint64_t dropped;  /* checkpoints and receipts that were wrong: others are given for them */
+    uint64_t cut;      /* logs of others that were damaged and are asked for again from there on */
+    uint64_t evidence_lost; /* of forks: nowhere here */
     uint64_t waiting;  /* records in the journal that wait for what is before them */
     uint64_t lost;     /* records, or person parts of records, that are nowhere here */
     size_t loss_count;
     struct restore_loss losses[RESTORE_LOSS_MAX];
 };
 
-/* `key` signs the node's checkpoints. `remake`: the whole journal is written anew, from log/ and from
+/* `remake`: the whole journal is written anew, from log/ and from
  * what is still good in it. ERR_CORRUPT: log/ cannot be read as a store: set it aside and begin with
  * an empty one. Errors of the journal come back as `*journal_err`; log/ is then whole as far as it
  * was, and the node goes on without a journal. No transaction of this thread may be open. */
 enum err restore_run(struct log_store *logs, struct journal *journal,
-                     const struct sign_public *key, bool remake, struct restore_report *report,
+                     const struct restore_keys *keys, bool remake, struct restore_report *report,
                      enum err *journal_err);
 
 /* Puts back what waits and can be put back now: report->records tells how much. */
 enum err restore_waiting(struct log_store *logs, struct journal *journal,
-                         const struct sign_public *key, struct restore_report *report);
+                         const struct restore_keys *keys, struct restore_report *report);
 
 /* Whether the newest checkpoint in the journal is signed by `key`: when it is not, the keys are
  * wrong, not log/. True also when there is none. */

@@ -36,7 +36,7 @@ static enum err check_note(const struct restore *restore, const struct log_id *i
     struct hash root;
     if (note.size == 0)
         return OK;
-    if (checkpoint_open(&checkpoint, note, restore->key) != OK)
+    if (checkpoint_open(&checkpoint, note, restore->keys.own) != OK)
         return ERR_CORRUPT;
     merkle_frontier_root(after, &root);
     return checkpoint.size == after->size && log_id_equal(&checkpoint.log, id) &&

@@ -2,7 +2,9 @@
  *
  *   restore.c        the order of things
  *   restore_batch.c  one batch of the journal, verified and put into log/
- *   restore_copy.c   from log/ into the journal */
+ *   restore_copy.c   from log/ into the journal
+ *   restore_tables.c the tables beside the batches
+ *   restore_follow.c logs of others */
 #ifndef STORAGE_RESTORE_PRIVATE_H
 #define STORAGE_RESTORE_PRIVATE_H
 
@@ -12,7 +14,7 @@
 struct restore {
     struct log_store *logs;
     struct journal *journal;
-    const struct sign_public *key;
+    struct restore_keys keys;
     struct restore_report *report;
     struct store_txn txn;
     size_t txn_size; /* bytes put since it began */
@@ -26,6 +28,11 @@ enum err restore_txn(struct restore *restore);
 
 void restore_tell_loss(struct restore *restore, const struct log_id *log, uint64_t first,
                        uint64_t count, bool person);
+
+/* The batch at or after `position`. ERR_END; ERR_CORRUPT of one that cannot be read, with its first
+ * position. */
+enum err restore_batch_from(struct restore *restore, uint32_t number, uint64_t position,
+                            struct log_batch *batch);
 
 /* ---- restore_batch.c ---- */
 /* The tree of the log before `position`, from the batch that ends there. */
@@ -50,5 +57,17 @@ enum err restore_copy_notes(struct restore *restore, uint32_t number, const stru
                             bool all);
 enum err restore_erasures(struct restore *restore);
 void restore_flush(struct restore *restore);
+
+/* ---- restore_tables.c ---- */
+/* Every log is found by its name, and every name is that of a log. ERR_CORRUPT. */
+enum err restore_names(struct restore *restore);
+/* All other tables, when the batches are right. ERR_CORRUPT. */
+enum err restore_tables(struct restore *restore);
+
+/* ---- restore_follow.c ---- */
+/* This node cosigns what others wrote: it is a hub. */
+bool restore_gives_receipts(struct restore *restore);
+/* Cuts a log of another node where it is damaged. */
+enum err restore_followed(struct restore *restore, uint32_t number, const struct log_row *row);
 
 #endif

@@ -24,6 +24,7 @@ struct engine_options {
     /* A second copy of what this node writes, on another device (storage/journal.h); NULL: none. */
     const char *journal_path;
     uint64_t journal_segment_size, journal_keep_size;
+    bool (*other_log_key)(void *context, const struct log_id *log, struct sign_public *key);
     unsigned national_receipts; /* a segment is recycled when so many hubs hold its records */
     bool *journal_refused;      /* may be NULL; set when engine_open's error is the journal's own */
     size_t queue_max; /* commands waiting; beyond it ERR_BUSY */

@@ -208,6 +208,12 @@ static void tell_restored(const struct journal_report *opened, const struct rest
     if (report->repaired > 0)
         log_event(LOG_EVENT_WARNING, "log.repaired", "batches",
                   log_number((int64_t)report->repaired), "from", "the journal", NULL);
+    if (report->rows > 0 || report->dropped > 0 || report->cut > 0 || report->evidence_lost > 0)
+        log_event(LOG_EVENT_WARNING, "log.mended", "rows", log_number((int64_t)report->rows),
+                  "dropped", log_number((int64_t)report->dropped), "logs_cut",
+                  log_number((int64_t)report->cut), "evidence_lost",
+                  log_number((int64_t)report->evidence_lost), "note",
+                  "what was dropped or cut comes again from the hubs", NULL);
     if (report->waiting > 0)
         log_event(LOG_EVENT_ERROR, "journal.waiting", "records",
                   log_number((int64_t)report->waiting), "note",
@@ -238,13 +244,21 @@ static void journal_warn_of_device(struct engine *engine)
               "note", "the data folder is on the same device: its loss takes both", NULL);
 }
 
+static struct restore_keys keys_of(const struct engine *engine)
+{
+    return (struct restore_keys){ .own = &engine->options.log_key->public,
+                                  .of = engine->options.other_log_key,
+                                  .context = engine->options.context };
+}
+
 static enum err log_restore(struct engine *engine, const struct journal_report *opened)
 {
     struct restore_report report;
     enum err journal_err;
     bool remake = journal_is_damaged(opened) || opened->persons_damaged > 0;
-    enum err err = restore_run(engine->logs, engine->journal, &engine->options.log_key->public,
-                               remake, &report, &journal_err);
+    struct restore_keys keys = keys_of(engine);
+    enum err err =
+        restore_run(engine->logs, engine->journal, &keys, remake, &report, &journal_err);
     engine->journal_status.rebuilt += report.records;
     engine->journal_status.waiting = report.waiting;
     engine->journal_status.lost = report.lost;
@@ -491,8 +505,8 @@ static void journal_put_back_waiting(struct engine *engine)
     struct restore_report report;
     if (engine->journal_status.waiting == 0)
         return;
-    enum err err = restore_waiting(engine->logs, engine->journal,
-                                   &engine->options.log_key->public, &report);
+    struct restore_keys keys = keys_of(engine);
+    enum err err = restore_waiting(engine->logs, engine->journal, &keys, &report);
     if (err == ERR_IO || err == ERR_CORRUPT) {
         engine_fail(engine, ERR_IO, store_failure(log_store_environment(engine->logs)));
         return;

@@ -48,11 +48,12 @@ static void pair_close(struct pair *pair)
 /* As at a start of the node. */
 static void pair_restart(struct pair *pair)
 {
+    struct restore_keys keys = { .own = &pair->key.public };
     enum err journal_err;
     pair_close(pair);
     pair_open_log(pair);
     pair_open_journal(pair);
-    cr_assert_eq(restore_run(pair->logs, pair->journal, &pair->key.public,
+    cr_assert_eq(restore_run(pair->logs, pair->journal, &keys,
                              journal_is_damaged(&pair->opened) || pair->opened.persons_damaged > 0,
                              &pair->report, &journal_err),
                  OK);
@@ -575,7 +576,8 @@ Test(restore, what_is_behind_a_recycled_beginning_waits_until_the_hub_has_handed
         append_to(&pair, &pair.id, count, BOTH);
         held += count;
     }
-    cr_assert_eq(restore_waiting(pair.logs, pair.journal, &pair.key.public, &report), OK);
+    cr_assert_eq(restore_waiting(pair.logs, pair.journal,
+                                 &(struct restore_keys){ .own = &pair.key.public }, &report), OK);
     cr_assert_eq(report.waiting, 0);
     cr_assert_eq(report.records, (uint64_t)(groups + 1) * 8 - base - 3);
     assert_sound(&pair);
@@ -613,11 +615,104 @@ Test(restore, a_log_whose_parents_are_nowhere_waits)
     cr_assert_eq(pair.report.lost, 0);
     append_to(&pair, &parent.log, 3, BOTH); /* handed back */
     struct restore_report report;
-    cr_assert_eq(restore_waiting(pair.logs, pair.journal, &pair.key.public, &report), OK);
+    cr_assert_eq(restore_waiting(pair.logs, pair.journal,
+                                 &(struct restore_keys){ .own = &pair.key.public }, &report), OK);
     cr_assert(report.records == 1 && report.waiting == 0);
     sample_close(&sample);
     buffer_close(&note);
     batch_close(&batch);
+    pair_end(&pair);
+}
+
+/* ---- the other tables ------------------------------------------------------------------------- */
+
+/* A checkpoint that a hub showed when it handed a log back. */
+static void pair_note(struct pair *pair, const struct log_id *id)
+{
+    struct store_txn txn = pair_txn(pair);
+    uint32_t number = number_of(pair, &txn, id);
+    struct checkpoint checkpoint = { .log = *id };
+    struct merkle_frontier frontier;
+    struct buffer note = { 0 };
+    cr_assert_eq(log_frontier(pair->logs, &txn, number, &frontier), OK);
+    checkpoint.size = frontier.size;
+    merkle_frontier_root(&frontier, &checkpoint.root);
+    checkpoint_sign(&note, &checkpoint, &pair->key);
+    cr_assert_eq(log_pending_advance(pair->logs, &txn, number, 0, &checkpoint, buffer_bytes(&note)),
+                 OK);
+    pair_commit(pair, &txn, BOTH);
+    buffer_close(&note);
+}
+
+/* The `index`-th row of a table: gone, or one bit of its value another. False: there is none. */
+static bool harm_row(struct pair *pair, unsigned table, unsigned index, bool gone, unsigned byte)
+{
+    struct buffer key_copy = { 0 }, value_copy = { 0 };
+    struct store_txn txn = store_begin_write(log_store_environment(pair->logs));
+    struct store_cursor cursor = store_cursor_open(&txn, table);
+    struct bytes key, value;
+    enum err err = store_cursor_seek(&cursor, BYTES_NONE, &key, &value);
+    for (unsigned i = 0; i < index && err == OK; i++)
+        err = store_cursor_next(&cursor, &key, &value);
+    if (err == OK) {
+        buffer_append_bytes(&key_copy, key);
+        buffer_append_bytes(&value_copy, value);
+    }
+    store_cursor_close(&cursor);
+    bool found = err == OK && (gone || value_copy.size > 0);
+    if (found && gone)
+        store_delete(&txn, table, buffer_bytes(&key_copy));
+    if (found && !gone) {
+        value_copy.data[byte % value_copy.size] ^= 4;
+        store_put(&txn, table, buffer_bytes(&key_copy), buffer_bytes(&value_copy));
+    }
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&key_copy);
+    buffer_close(&value_copy);
+    return found;
+}
+
+Test(restore, a_row_beside_the_batches_that_is_damaged_or_gone_is_made_right, .timeout = 60)
+{
+    static const unsigned tables[] = { LOG_NAMES, LOG_TREE, LOG_NOTES, LOG_RECEIPTS, LOG_ERASURES };
+    struct pair pair;
+    struct log_id handed_back = sample_log("ardabil", "hub", 3);
+    unsigned harmed = 0;
+    pair_begin(&pair);
+    pair_fill(&pair);
+    append_to(&pair, &handed_back, 6, BOTH);
+    pair_note(&pair, &handed_back);
+    struct hash before = content(&pair);
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+        for (unsigned row = 0; row < 4; row++)
+            for (unsigned way = 0; way < 3; way++) {
+                if (!harm_row(&pair, tables[t], row, way == 0, way == 1 ? 1 : 70 + 13 * row))
+                    continue;
+                harmed++;
+                pair_restart(&pair);
+                struct hash now = content(&pair);
+                cr_assert(hash_equal(&now, &before), "table %u, row %u, way %u", tables[t], row, way);
+                cr_assert_eq(pair.report.dropped, 0);
+                assert_sound(&pair);
+            }
+    cr_assert_gt(harmed, 20);
+    pair_end(&pair);
+}
+
+Test(restore, a_receipt_that_is_damaged_in_log_and_not_in_the_journal_is_dropped)
+{
+    struct pair pair;
+    pair_begin(&pair);
+    pair_append(&pair, 9);
+    struct hash before = content(&pair);
+    pair_receipt(&pair, "hub-1", 4);
+    pair_close(&pair);
+    folder_remove(pair.journal_path);
+    pair_open_log(&pair);
+    cr_assert(harm_row(&pair, LOG_RECEIPTS, 0, false, 1));
+    pair_restart(&pair);
+    cr_assert_eq(pair.report.dropped, 1);
+    assert_content(&pair, &before);
     pair_end(&pair);
 }
 
@@ -635,6 +730,73 @@ Test(restore, logs_of_others_are_not_journalled_and_not_touched)
     pair_restart(&pair);
     cr_assert_eq(pair.report.copied, 0);
     assert_content(&pair, &before);
+    pair_end(&pair);
+}
+
+/* `number`: of the log in its store. */
+static void harm_batch(struct pair *pair, uint32_t number, uint64_t first)
+{
+    struct buffer copy = { 0 };
+    struct log_key key = log_key_position(number, first);
+    struct store_txn txn = store_begin_write(log_store_environment(pair->logs));
+    struct bytes value;
+    cr_assert_eq(store_get(&txn, LOG_BATCHES, log_key_bytes(&key), &value), OK);
+    buffer_append_bytes(&copy, value);
+    copy.data[copy.size / 2] ^= 4;
+    store_put(&txn, LOG_BATCHES, log_key_bytes(&key), buffer_bytes(&copy));
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&copy);
+}
+
+static uint64_t size_of(struct pair *pair, uint32_t number)
+{
+    struct store_txn txn = store_begin_read(log_store_environment(pair->logs));
+    struct log_state state;
+    cr_assert_eq(log_state_get(pair->logs, &txn, number, &state), OK);
+    store_abort(&txn);
+    return state.size;
+}
+
+Test(restore, a_log_of_another_node_is_cut_where_it_is_damaged_and_can_be_taken_again_from_there)
+{
+    struct pair pair;
+    struct log_id hub = sample_log("hub-1", "all", 1);
+    pair_begin(&pair);
+    pair_append(&pair, 2);
+    for (unsigned i = 0; i < 12; i++)
+        append_to(&pair, &hub, 100, LOG_ONLY);
+    struct hash before = content(&pair);
+    harm_batch(&pair, 1, 700);
+    pair_restart(&pair);
+    cr_assert_eq(pair.report.cut, 1);
+    cr_assert_eq(pair.report.lost, 0);
+    cr_assert_eq(size_of(&pair, 1), 700);
+    assert_sound(&pair);
+    for (unsigned i = 7; i < 12; i++)
+        append_to(&pair, &hub, 100, LOG_ONLY);
+    assert_content(&pair, &before);
+    pair_end(&pair);
+}
+
+Test(restore, a_hub_s_copy_is_not_cut)
+{
+    struct pair pair;
+    struct log_id province = sample_log("tehran", "hub", 1);
+    pair_begin(&pair);
+    append_to(&pair, &province, 5, LOG_ONLY);
+    pair_note(&pair, &province);
+    struct store_txn txn = store_begin_write(log_store_environment(pair.logs));
+    struct log_row row;
+    cr_assert_eq(log_row_get(&txn, 0, &row), OK);
+    row.cosigned_size = 5; /* as its receipt would */
+    log_row_put(&txn, 0, &row);
+    cr_assert_eq(store_commit(&txn), OK);
+    harm_batch(&pair, 0, 0);
+    struct hash before = content(&pair);
+    pair_restart(&pair);
+    cr_assert_eq(pair.report.cut, 0);
+    struct hash now = content(&pair);
+    cr_assert(hash_equal(&now, &before));
     pair_end(&pair);
 }
 
