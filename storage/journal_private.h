@@ -55,6 +55,7 @@ enum err segment_write(struct journal *journal, int file, const void *data, size
                        uint64_t at);
 enum err segment_zero(struct journal *journal, int file, uint64_t at, uint64_t size);
 enum err segment_sync(struct journal *journal, int file);
+enum err folder_sync(struct journal *journal);
 /* Reads exactly `size` bytes. */
 enum err segment_read(struct journal *journal, int file, void *data, size_t size, uint64_t at);
 /* Begins the next segment, with room for an entry of `size` bytes. */

@@ -16,6 +16,7 @@ struct scan {
     uint8_t *bytes; /* of the segment being read */
     size_t size;
     bool is_last;
+    size_t last_entry; /* where it begins in the segment being read; 0: there is none */
     bool started; /* the sequence number to come is known */
 };
 
@@ -95,6 +96,7 @@ static enum err scan_entry(struct scan *scan, struct segment *segment, size_t at
     scan->report->entries++;
     scan->report->persons_damaged += view->persons_damaged;
     segment->used = at + view->size;
+    scan->last_entry = at;
     return index_entry(journal, segment->number, at, scan->bytes + at, view->body);
 }
 
@@ -119,10 +121,25 @@ static enum err scan_cut(struct scan *scan, const struct segment *segment, int f
     return err == OK ? segment_sync(scan->journal, file) : err;
 }
 
+/* A sync of the last entry may have failed, which ended the use of the journal: what is read here is
+ * then in the kernel's memory and nowhere else, and no later sync would write it. So it is written once
+ * more. */
+static enum err scan_harden(struct scan *scan, const struct segment *segment, int file)
+{
+    enum err err = OK;
+    if (scan->last_entry > 0)
+        err = segment_write(scan->journal, file, scan->bytes + scan->last_entry,
+                            (size_t)segment->used - scan->last_entry, scan->last_entry);
+    if (err == OK)
+        err = segment_sync(scan->journal, file);
+    return err == OK ? folder_sync(scan->journal) : err;
+}
+
 static enum err scan_entries(struct scan *scan, struct segment *segment)
 {
     size_t at = SEGMENT_HEADER_SIZE;
     segment->used = at;
+    scan->last_entry = 0;
     while (at < scan->size) {
         struct journal_view view;
         enum err err = journal_view_open(&view, bytes_of(scan->bytes + at, scan->size - at),
@@ -178,6 +195,8 @@ static enum err scan_segment(struct scan *scan, uint32_t number)
     }
     if (err == OK && readable && scan->is_last)
         err = scan_cut(scan, &segment, file);
+    if (err == OK && readable && scan->is_last)
+        err = scan_harden(scan, &segment, file);
     close(file);
     if (err != OK)
         return err;

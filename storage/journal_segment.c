@@ -177,7 +177,7 @@ enum err segment_open(struct journal *journal, uint32_t number, int *file)
     return *file >= 0 ? OK : journal_fail(journal, "open a segment", errno);
 }
 
-static enum err folder_sync(struct journal *journal)
+enum err folder_sync(struct journal *journal)
 {
 #ifdef SAMAD_NO_SYNC
     (void)journal;

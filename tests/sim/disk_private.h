@@ -1,6 +1,6 @@
 /* What the files of the simulated device share: disk.c (a disk and its faults), disk_calls.c (the
  * program's calls), disk_writes.c (pending content), disk_names.c (pending names), disk_copy.c
- * (copies of folders), disk_flip.c (damage). Nobody else includes it. */
+ * (copies of folders), disk_flip.c and disk_harm.c (damage), disk_at.c (calls relative to a folder). Nobody else includes it. */
 #ifndef TESTS_SIM_DISK_PRIVATE_H
 #define TESTS_SIM_DISK_PRIVATE_H
 
