@@ -50,8 +50,10 @@ struct check_hash {
     /* the disk: `sync` */                                                                         \
     X(SYNC_BEGIN, "sync_begin", sync)                                                              \
     X(SYNC_END, "sync_end", sync) /* same number; ok: it returned success */                       \
-    X(IO_ERROR, "io_error", sync) /* a write, sync or read of the device failed, lack of space     \
-                                     excepted; the process was told */                             \
+    X(IO_ERROR, "io_error", sync) /* a write or sync of the device failed, and the process was told; \
+                                     not lack of space. Of the journal reads, too, and lack of     \
+                                     space where it takes the journal away: at the start, and in   \
+                                     the midst of a segment */                                     \
     /* signed statements, as bytes: `note` */                                                      \
     X(CHECKPOINT, "checkpoint", note) /* leaves host for peer; peer HISTORY_NO_HOST: given to a    \
                                      client or seen in a store */                                  \
@@ -82,7 +84,7 @@ enum history_kind {
 };
 
 struct history_life {
-    const char *name; /* DISK_LOST: "log", "views", "journal", "all"; otherwise "" */
+    const char *name; /* DISK_LOST, RESTORE: "log", "views", "journal", "all" or ""; otherwise "" */
     uint64_t since_ns;
     uint64_t number;
     uint32_t peer;
@@ -93,7 +95,9 @@ struct history_life {
  *   wire.corrupt, wire.replay, wire.drop, …      bytes on the way are altered or repeated
  *   disk.full, disk.error, disk.short, disk.slow, disk.torn, …   the device misbehaves as the
  *                                                failure model of a crash or an error allows
+ *   disk.journal_…                               the same of the journal's device
  *   rest.flip, rest.misdirected, rest.truncated, rest.lost_sync, …   what was durable is damaged
+ *   rest.journal_flip, …                         the same of the journal
  *   clock.jump, clock.drift, clock.stuck         number: how far, in ms
  *   run.memory, run.slow, …                      the process itself
  *   peer.…                                       what a malicious host does */

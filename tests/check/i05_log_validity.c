@@ -82,7 +82,7 @@ static void judge_roots(const struct index *index, struct check_report *report)
     for (size_t i = 0; i < index->log_count; i++) {
         const struct index_log *a = &index->logs[i];
         if (!a->main || a->main->whole == 0 || a->main->log->parent_count > 0 ||
-            index_node_was_rolled_back(index, a->node) || index_is_malicious(index, a->node))
+            index_node_was_harmed(index, a->node) || index_is_malicious(index, a->node))
             continue;
         for (size_t k = i + 1; k < index->log_count; k++) {
             const struct index_log *b = &index->logs[k];

@@ -1,6 +1,7 @@
 /* I9: between a registration's call and its answer lies a whole commit: a sync of the data that began
  * after the call and succeeded, after it a synced root, likewise, both before the answer left; and,
- * where there is a journal, a sync of that.
+ * where there is a journal, a sync of that. A journal whose device has failed since the start is not
+ * waited for: the node says so (I10) and goes on with one device.
  *
  * The call comes before the decision and the decision before the commit, so a commit that began
  * earlier cannot hold the record. That the commit did hold it is judged by I1 after a crash. */
@@ -96,7 +97,7 @@ static void judge_call(const struct index *index, struct check_report *report,
         missing = "the data";
     else if (sync_after(syncs, synced, call->host, "log", true) > call->promised_at)
         missing = "the root";
-    else if (journal &&
+    else if (journal && !index_journal_is_out(index, call->host, call->promised_at) &&
              sync_after(syncs, call->invoked_at, call->host, "journal", false) > call->promised_at)
         missing = "the journal";
     check_looked(report);

@@ -202,13 +202,23 @@ static void judge_merge(const struct index *index, struct check_report *report,
     }
 }
 
+static bool is_made_good(const struct index *index, size_t at)
+{
+    for (size_t i = 0; i < index->incident_count; i++)
+        if (index->incidents[i] == at)
+            return index->good_at[i] != INDEX_NEVER;
+    return false;
+}
+
 static void judge_restore(const struct index *index, struct check_report *report, size_t at)
 {
     size_t up_at;
     const struct index_dump *state = restored_state(index, at, &up_at);
     if (!state || state->host->malicious || !state->dump->readable)
         return;
-    const struct index_note *note = receipted_beyond(index, state, at);
+    /* What another device made good before it went on is behind nothing. */
+    const struct index_note *note =
+        is_made_good(index, at) ? NULL : receipted_beyond(index, state, at);
     check_looked(report);
     if (note && up_at != INDEX_NEVER && index->converged_at != INDEX_NEVER && tells_of_alarms(index) &&
         !is_alarmed(index, up_at, state, note))

@@ -335,6 +335,7 @@ struct index *index_new(const struct history *history)
     index->history = history;
     marks_read(index);
     faults_read(index);
+    index_devices_read(index);
     calls_read(index);
     dumps_read(index);
     index_logs_read(index);
@@ -357,6 +358,7 @@ void index_free(struct index *index)
     }
     index_logs_close(index);
     free(index->incidents);
+    free(index->good_at);
     free(index->faults);
     free(index->dumps);
     free(index->calls);
@@ -500,12 +502,19 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-unsigned index_harms(const struct index *index, uint32_t host, size_t from, size_t to)
+/* They are made again from the log. */
+static bool is_of_views(const struct history_event *event)
+{
+    return event->kind == HISTORY_DISK_LOST && strcmp(event->life.name, "views") == 0;
+}
+
+static unsigned harms(const struct index *index, uint32_t host, size_t from, size_t to, bool copies)
 {
     unsigned harms = 0;
     for (size_t i = 0; i < index->incident_count && index->incidents[i] <= to; i++) {
         const struct history_event *event = index_event(index, index->incidents[i]);
-        if (event->host != host || index->incidents[i] <= from)
+        if (event->host != host || index->incidents[i] <= from || is_of_views(event) ||
+            (copies ? index_harm_is_of_journal(event) : index->good_at[i] <= to))
             continue;
         if ((event->kind == HISTORY_RESTORE && event->life.since_ns < index_time(index, from)) ||
             event->kind == HISTORY_DISK_LOST)
@@ -517,18 +526,39 @@ unsigned index_harms(const struct index *index, uint32_t host, size_t from, size
     return harms;
 }
 
-bool index_node_was_rolled_back(const struct index *index, const char *node)
+unsigned index_harms(const struct index *index, uint32_t host, size_t from, size_t to)
+{
+    return harms(index, host, from, to, false);
+}
+
+unsigned index_harms_of_copies(const struct index *index, uint32_t host, size_t from, size_t to)
+{
+    return harms(index, host, from, to, true);
+}
+
+static bool node_was_harmed(const struct index *index, const char *node, bool for_good)
 {
     for (size_t i = 0; i < index->incident_count; i++) {
         const struct history_event *event = index_event(index, index->incidents[i]);
-        bool rolled = event->kind == HISTORY_RESTORE || event->kind == HISTORY_CLONE ||
-                      event->kind == HISTORY_DISK_LOST ||
-                      (event->kind == HISTORY_FAULT && begins(event->fault.name, "rest."));
-        const struct history_host *host = rolled ? index_host(index, event->host) : NULL;
+        bool harms = event->kind == HISTORY_RESTORE || event->kind == HISTORY_CLONE ||
+                     event->kind == HISTORY_DISK_LOST ||
+                     (event->kind == HISTORY_FAULT && begins(event->fault.name, "rest."));
+        harms = harms && !is_of_views(event) && (!for_good || index->good_at[i] == INDEX_NEVER);
+        const struct history_host *host = harms ? index_host(index, event->host) : NULL;
         if (host && strcmp(host->node, node) == 0)
             return true;
     }
     return false;
+}
+
+bool index_node_was_rolled_back(const struct index *index, const char *node)
+{
+    return node_was_harmed(index, node, true);
+}
+
+bool index_node_was_harmed(const struct index *index, const char *node)
+{
+    return node_was_harmed(index, node, false);
 }
 
 bool index_node_was_cloned(const struct index *index, const char *node)

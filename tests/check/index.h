@@ -92,6 +92,8 @@ struct index {
     /* Events of hosts' lives, faults and I/O errors: few, unlike calls and notes. */
     size_t *incidents;
     size_t incident_count, incident_capacity;
+    size_t *good_at; /* of each incident that harmed one of a host's two devices: from here on it is
+                        made good from the other; INDEX_NEVER */
     struct index_fault *faults;
     size_t fault_count, fault_capacity;
     size_t healed_at, converged_at; /* INDEX_NEVER */
@@ -139,18 +141,25 @@ enum index_root index_root_of(const struct index_log *log, uint64_t size,
 /* How much of `other` the writer of `origin` held, as it or one of its ancestors names it; 0: none. */
 uint64_t index_covered(const struct index *index, const char *origin, const char *other);
 
-/* What happened to a host in (from, to]. */
+/* What happened to a host in (from, to], and was not made good from its other device by then. */
 enum index_harm {
     HARM_ROLLBACK = 1, /* RESTORE to before `from`, DISK_LOST */
     HARM_REST = 2,     /* a fault of class rest */
     HARM_LOST_SYNC = 4 /* rest.lost_sync: an older state that looks sound */
 };
 unsigned index_harms(const struct index *index, uint32_t host, size_t from, size_t to);
+/* The same for copies of others' logs, which no other device has. */
+unsigned index_harms_of_copies(const struct index *index, uint32_t host, size_t from, size_t to);
 /* The node was ever put back, cloned, or lost a disk: it has, or had, several histories. */
 bool index_node_was_rolled_back(const struct index *index, const char *node);
+/* The same, also when its other device made it good: what no answer told of may be gone, and what its
+ * journal had given up because hubs hold it comes back from them, later than the next incarnation. */
+bool index_node_was_harmed(const struct index *index, const char *node);
 /* Two hosts ran as this node. A twin with its random state, too, opens a log of the same id: then the
  * node honestly has two histories of one log, a fork like any other. */
 bool index_node_was_cloned(const struct index *index, const char *node);
+/* The host is without its journal at `at`: a call on that device failed since the start. */
+bool index_journal_is_out(const struct index *index, uint32_t host, size_t at);
 /* A fault whose name begins so is active on the host at any time in [from, to], or was over for no
  * longer than `recovering_ns` at `from`. */
 bool index_fault_active(const struct index *index, const char *prefix, uint32_t host, size_t from,

@@ -151,6 +151,9 @@ enum err disk_snapshot_chosen(struct disk *disk, const char *path,
 /* Replaces the contents by that of `path`, durable; "" leaves an empty folder: a new device. No file
  * of the disk may be open. */
 enum err disk_restore(struct disk *disk, const char *path);
+/* The same with one file or folder of it: gone, or as in that copy (gone when it is not there). */
+enum err disk_remove(struct disk *disk, const char *name);
+enum err disk_put_back(struct disk *disk, const char *path, const char *name);
 
 /* ---- damage at rest ---- */
 
@@ -160,6 +163,13 @@ enum err disk_restore(struct disk *disk, const char *path);
  * hit a page that is no longer used. */
 bool disk_flip(struct disk *disk, const char *name, size_t key_size, size_t size_min,
                uint64_t *offset);
+
+/* Of any file of a disk that stands still. Overwrites some bytes, cuts it to a part, or makes its
+ * beginning zeros; `used` counts from the last byte that is not zero. False: there is no such file, or
+ * nothing in it. */
+bool disk_scribble(struct disk *disk, const char *name, unsigned times);
+bool disk_cut(struct disk *disk, const char *name);
+bool disk_behead(struct disk *disk, const char *name, uint64_t size);
 
 struct disk_counters {
     uint64_t calls[DISK_ACTION_COUNT];

@@ -152,3 +152,32 @@ enum err disk_restore(struct disk *disk, const char *path)
     disk_measure(disk);
     return err;
 }
+
+/* The folder or file, gone for good; pending changes become durable before, as by a disk that is taken
+ * out in order. */
+enum err disk_remove(struct disk *disk, const char *name)
+{
+    char path[DISK_PATH_SIZE];
+    struct stat status;
+    disk_plug(disk, DISK_KEEP_ALL);
+    if (snprintf(path, sizeof path, "%s/%s", disk->path, name) >= (int)sizeof path)
+        return ERR_TOO_LARGE;
+    enum err err = lstat(path, &status) == 0 ? remove_entry(NULL, path, name) : ERR_NOT_FOUND;
+    disk_measure(disk);
+    return err;
+}
+
+enum err disk_put_back(struct disk *disk, const char *path, const char *name)
+{
+    char from[DISK_PATH_SIZE];
+    struct stat status;
+    struct copy copy = { .to = disk->path };
+    enum err err = disk_remove(disk, name);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    if (snprintf(from, sizeof from, "%s/%s", path, name) >= (int)sizeof from)
+        return ERR_TOO_LARGE;
+    err = lstat(from, &status) == 0 ? copy_entry(&copy, from, name) : OK;
+    disk_measure(disk);
+    return err;
+}

@@ -119,7 +119,7 @@ static struct randombytes_implementation implementation = {
 void random_begin(uint64_t seed)
 {
     static const char *const names[STREAM_COUNT] = { "swarm",  "schedule", "net",  "disk",
-                                                     "faults", "workload", "clock" };
+                                                     "faults", "workload", "clock", "second" };
     for (unsigned i = 0; i < STREAM_COUNT; i++)
         dice_seed(&streams[i], seed, names[i]);
     dice_seed(&outside, seed, "outside");

@@ -17,6 +17,7 @@ enum stream {
     STREAM_FAULTS,   /* when what goes wrong */
     STREAM_WORKLOAD, /* clients */
     STREAM_CLOCK,
+    STREAM_SECOND, /* second devices: who has one, what happens to it */
     STREAM_COUNT
 };
 

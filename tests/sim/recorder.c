@@ -37,6 +37,7 @@ static uint32_t host_of(const struct sim_node *node)
         return *host;
     struct history_host told = { .node = node->name,
                                  .hub = node->role == ROLE_HUB,
+                                 .journal = node->second.disk != NULL,
                                  .receipts_needed = world.swarm->national_receipts };
     char name[64];
     bool is_first = world_find(node->name) == node;
@@ -129,10 +130,11 @@ void recorder_paused(const struct sim_node *node, bool paused)
     tell_life(node, paused ? HISTORY_PAUSE : HISTORY_RESUME);
 }
 
-void recorder_restored(const struct sim_node *node, int64_t since_ns)
+void recorder_restored(const struct sim_node *node, int64_t since_ns, const char *device)
 {
     tell(node, (struct history_event){ .kind = HISTORY_RESTORE,
-                                       .life = { .since_ns = (uint64_t)since_ns,
+                                       .life = { .name = device,
+                                                 .since_ns = (uint64_t)since_ns,
                                                  .peer = HISTORY_NO_HOST } });
     recorder_dump(node, "restored");
 }
@@ -144,10 +146,10 @@ void recorder_cloned(const struct sim_node *node, const struct sim_node *twin, i
                                                  .peer = host_of(node) } });
 }
 
-void recorder_lost(const struct sim_node *node)
+void recorder_lost(const struct sim_node *node, const char *device)
 {
     tell(node, (struct history_event){ .kind = HISTORY_DISK_LOST,
-                                       .life = { .name = "all", .peer = HISTORY_NO_HOST } });
+                                       .life = { .name = device, .peer = HISTORY_NO_HOST } });
 }
 
 void recorder_fault(const struct sim_node *node, const char *name, const struct sim_node *peer,
@@ -187,10 +189,21 @@ static enum device device_of(const char *name)
     return (enum device)device;
 }
 
+/* As history.h says of IO_ERROR. */
+static bool is_told(const struct sim_node *node, const struct disk_call *call, enum device device)
+{
+    if (device != DEVICE_JOURNAL)
+        return call->error == EIO && call->action != DISK_READ;
+    bool is_spare = strcmp(call->name, "journal/next") == 0;
+    return call->error == EIO || (call->error == ENOSPC && (!is_spare || node->site == NULL));
+}
+
 void recorder_disk(const struct sim_node *node, const struct disk_call *call, bool begins)
 {
     enum device device = device_of(call->name);
-    bool is_sync = call->action == DISK_SYNC || call->action == DISK_WRITE_SYNCED;
+    /* Zeros of the segment to come are no promise to anybody. */
+    bool is_sync = (call->action == DISK_SYNC || call->action == DISK_WRITE_SYNCED) &&
+                   strcmp(call->name, "journal/next") != 0;
     if (device == DEVICE_COUNT || recorder.history == NULL)
         return;
     uint64_t *syncs = &recorder.syncs[node->index][device];
@@ -202,7 +215,7 @@ void recorder_disk(const struct sim_node *node, const struct disk_call *call, bo
         event.sync.number = *syncs += begins;
         tell(node, event);
     }
-    if (!begins && call->error == EIO && call->action != DISK_READ) {
+    if (!begins && is_told(node, call, device)) {
         event.kind = HISTORY_IO_ERROR;
         tell(node, event);
     }

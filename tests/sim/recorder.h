@@ -21,9 +21,9 @@ void recorder_client(const struct client_event *event);
 void recorder_up(const struct sim_node *node);
 void recorder_down(const struct sim_node *node, enum node_end how);
 void recorder_paused(const struct sim_node *node, bool paused);
-/* Its folder was replaced by a copy of since_ns; lost: by nothing. Its store is read before. */
-void recorder_restored(const struct sim_node *node, int64_t since_ns);
-void recorder_lost(const struct sim_node *node);
+/* A device ("log", "journal", "all") was replaced by a copy of since_ns; lost: by nothing. */
+void recorder_restored(const struct sim_node *node, int64_t since_ns, const char *device);
+void recorder_lost(const struct sim_node *node, const char *device);
 void recorder_disk(const struct sim_node *node, const struct disk_call *call, bool begins);
 /* `name` as history.h classes them: "net.cut", "disk.full", "rest.flip"; peer or NULL. */
 void recorder_fault(const struct sim_node *node, const char *name, const struct sim_node *peer,

@@ -5,6 +5,7 @@
 #include "tests/sim/crypto.h"
 #include "tests/sim/net.h"
 #include "tests/sim/recorder.h"
+#include "tests/sim/second.h"
 #include "tests/sim/sim_private.h"
 #include "tests/sim/storm.h"
 #include "tests/sim/story.h"
@@ -95,6 +96,8 @@ static void on_client_event(void *context, const struct client_event *event)
         world_on_word(node);
     count_client(event);
     recorder_client(event);
+    if (event->phase == CLIENT_SENT && event->status >= 200 && event->status < 300)
+        second_on_answer(&world.nodes[event->site]);
     if (event->phase != CLIENT_INVOKE)
         sim_after(&run.client_event, 0);
     sim_inside(inside);

@@ -4,6 +4,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
 #include "tests/sim/recorder.h"
+#include "tests/sim/second.h"
 #include "tests/sim/world.h"
 
 #include <arpa/inet.h>
@@ -27,6 +28,8 @@ struct fault {
     bool lasts; /* began, and has not ended */
     unsigned phase; /* of flapping */
     struct net_path path; /* as it was */
+    bool second; /* on the node's second device */
+    struct harm harm;
     char snapshot[SIM_PATH_SIZE];
     struct sim_node *twin;
     struct socket *socket; /* a stranger's */
@@ -66,9 +69,20 @@ static const char *const TOLD[FAULT_COUNT] = {
     [FAULT_CLOCK_STUCK] = "clock.stuck",
 };
 
+/* The same on a second device. */
+static const char *const TOLD_OF_SECOND[FAULT_COUNT] = {
+    [FAULT_WRITE_ERROR] = "disk.journal_error",
+    [FAULT_READ_ERROR] = "disk.journal_read_error",
+    [FAULT_SHORT_WRITE] = "disk.journal_short",
+    [FAULT_DISK_FULL] = "disk.journal_full",
+    [FAULT_SLOW_DISK] = "disk.journal_slow",
+};
+
 static void record(const struct fault *fault, bool begins)
 {
-    if (TOLD[fault->kind] != NULL)
+    if (fault->second)
+        recorder_fault(fault->a, TOLD_OF_SECOND[fault->kind], NULL, begins);
+    else if (TOLD[fault->kind] != NULL)
         recorder_fault(fault->a, TOLD[fault->kind], fault->b, begins);
 }
 
@@ -219,6 +233,12 @@ static void kill_at_word(struct fault *fault)
 
 /* ---- disks ----------------------------------------------------------------------------------- */
 
+/* Which of a node's devices a fault is on. */
+static struct disk *disk_of(const struct fault *fault)
+{
+    return fault->second ? fault->a->second.disk : fault->a->disk;
+}
+
 static void set_faults(struct fault *fault, bool on)
 {
     struct disk_faults faults = { 0 };
@@ -229,7 +249,7 @@ static void set_faults(struct fault *fault, bool on)
         faults.short_write = faults.interrupted = on ? rate * 5 : 0;
     else if (fault->kind == FAULT_NO_ROOM)
         faults.no_room = rate * 100;
-    disk_set_faults(fault->a->disk, &faults);
+    disk_set_faults(disk_of(fault), &faults);
 }
 
 static void write_error(struct fault *fault)
@@ -239,25 +259,26 @@ static void write_error(struct fault *fault)
     enum disk_action action = actions[dice_below(&fault->dice, 4)];
     bool no_room = (action == DISK_WRITE || action == DISK_RESIZE) &&
                    dice_chance(&fault->dice, 1, 2); /* as if somebody else filled the disk */
-    disk_fail_next(fault->a->disk, action, no_room ? ENOSPC : EIO);
+    disk_fail_next(disk_of(fault), action, no_room ? ENOSPC : EIO);
 }
 
 /* What did not happen meanwhile does not happen later, when nobody expects it. */
 static void write_error_over(struct fault *fault)
 {
     for (enum disk_action action = 0; action < DISK_ACTION_COUNT; action++)
-        disk_fail_next(fault->a->disk, action, 0);
+        disk_fail_next(disk_of(fault), action, 0);
 }
 
 static void fill_disk(struct fault *fault)
 {
-    uint64_t used = disk_used(fault->a->disk);
-    disk_set_capacity(fault->a->disk, used + 1 + dice_below(&fault->dice, 4 << 20));
+    uint64_t used = disk_used(disk_of(fault));
+    disk_set_capacity(disk_of(fault), used + 1 + dice_below(&fault->dice, 4 << 20));
 }
 
 static void slow_disk(struct fault *fault, bool on)
 {
-    fault->a->sync_extra_ns = on ? dice_between(&fault->dice, SIM_S, 30 * SIM_S) : 0;
+    int64_t *extra_ns = fault->second ? &fault->a->second.sync_extra_ns : &fault->a->sync_extra_ns;
+    *extra_ns = on ? dice_between(&fault->dice, SIM_S, 30 * SIM_S) : 0;
 }
 
 /* One bit of a stored batch. The store is not to be trusted from here on; what is done about it is
@@ -267,8 +288,27 @@ static bool flip_bit(struct fault *fault)
     uint64_t offset;
     if (!disk_flip(fault->a->disk, "log/data.mdb", BATCH_KEY_SIZE, BATCH_SIZE_MIN, &offset))
         return false;
-    fault->a->damaged = true;
+    fault->a->damaged = fault->a->second.log_out = true;
     sim_tell(fault->a, "a bit is flipped at %" PRIu64, offset);
+    return true;
+}
+
+/* ---- two devices ----------------------------------------------------------------------------- */
+
+static bool harm_device(struct fault *fault)
+{
+    if (!second_harm(&fault->harm, fault->a, &fault->dice))
+        return false;
+    if (fault->a->life == NODE_DOWN)
+        node_restart_after(fault->a, down_time(fault));
+    return true;
+}
+
+static bool split_syncs(struct fault *fault)
+{
+    if (fault->a->second.disk == NULL)
+        return false;
+    second_split_syncs(fault->a, dice_chance(&fault->dice, 1, 2));
     return true;
 }
 
@@ -288,6 +328,7 @@ static bool take_snapshot(struct fault *fault)
     char store[SIM_PATH_SIZE + 16];
     snprintf(store, sizeof store, "%s/log/data.mdb", fault->snapshot);
     return disk_snapshot(fault->a->disk, fault->snapshot, disk_draw_fate(fault->a->disk)) == OK &&
+           second_snapshot(fault->a, fault->snapshot) &&
            access(store, F_OK) == 0; /* a copy from before there was a store is of no interest */
 }
 
@@ -297,7 +338,8 @@ static void restore(struct fault *fault)
     struct sim_node *node = fault->a;
     node_kill(node, END_POWER);
     require(disk_restore(node->disk, fault->snapshot) == OK);
-    recorder_restored(node, fault->at_ns);
+    second_restore(node, fault->snapshot);
+    recorder_restored(node, fault->at_ns, "all");
     sim_tell(node, "is restored from fault %u's snapshot", fault->number);
     if (!node->retired)
         node_restart_after(node, down_time(fault));
@@ -318,7 +360,7 @@ void storm_replace_disk(struct sim_node *node)
 {
     node_kill(node, END_PROCESS);
     require(disk_restore(node->disk, "") == OK);
-    recorder_lost(node);
+    recorder_lost(node, node->second.disk ? "log" : "all");
     node->damaged = false;
     node->failed_starts = 0;
     sim_tell(node, "has an empty disk");
@@ -329,6 +371,10 @@ static bool lose_disk(struct fault *fault)
     if (!take_victim(fault))
         return false;
     storm_replace_disk(fault->a);
+    if (fault->a->second.disk && dice_chance(&fault->dice, 1, 2)) { /* the whole site burns */
+        second_restore(fault->a, "");
+        recorder_lost(fault->a, "all");
+    }
     node_restart_after(fault->a, down_time(fault));
     return true;
 }
@@ -342,6 +388,7 @@ static bool clone_node(struct fault *fault)
     if (fault->twin == NULL)
         return false;
     require(disk_restore(fault->twin->disk, fault->snapshot) == OK);
+    second_restore(fault->twin, fault->snapshot);
     recorder_cloned(fault->twin, fault->a, sim_now_ns());
     if (fault->a->damaged)
         recorder_fault(fault->twin, "rest.flip", NULL, true);
@@ -460,10 +507,15 @@ static void choose(struct fault *fault)
     case FAULT_DISK_LOST:
         fault->a = any_province(fault);
         break;
+    case FAULT_DEVICE:
+        fault->a = dice_chance(&fault->dice, 1, 5) ? any_hub(fault) : any_province(fault);
+        break;
     default:
         fault->a = any_node(fault);
         break;
     }
+    if (TOLD_OF_SECOND[fault->kind] && fault->a->second.disk)
+        fault->second = dice_chance(&fault->dice, 1, 2);
 }
 
 /* False: it does not fit what the world is like now. `begin` may schedule itself again. */
@@ -562,6 +614,10 @@ static bool inflict(struct fault *fault)
     case FAULT_CLOCK_STUCK:
         stick(fault);
         return true;
+    case FAULT_DEVICE:
+        return harm_device(fault);
+    case FAULT_SPLIT_SYNCS:
+        return split_syncs(fault);
     default:
         return false; /* not yet */
     }
@@ -607,7 +663,7 @@ static void relieve(struct fault *fault)
         set_faults(fault, false);
         break;
     case FAULT_DISK_FULL:
-        disk_set_capacity(fault->a->disk, DISK_SIZE);
+        disk_set_capacity(disk_of(fault), DISK_SIZE);
         break;
     case FAULT_SLOW_DISK:
         slow_disk(fault, false);
@@ -628,6 +684,13 @@ static void relieve(struct fault *fault)
         break;
     case FAULT_CLOCK_STUCK:
         fault->a->clock.stuck = false;
+        break;
+    case FAULT_DEVICE:
+        if (second_harm_end(&fault->harm, &fault->dice))
+            node_restart_after(fault->a, down_time(fault));
+        break;
+    case FAULT_SPLIT_SYNCS:
+        fault->a->second.split = SPLIT_NOT;
         break;
     default:
         return;
@@ -663,33 +726,33 @@ static void on_begin(struct sim_event *event)
 
 /* ---- the schedule ---------------------------------------------------------------------------- */
 
-static enum fault_kind draw_kind(const struct swarm *swarm, unsigned sum)
+/* One of the kinds from `first` on. */
+static enum fault_kind draw_kind(struct dice *dice, const unsigned *weight, unsigned first,
+                                 unsigned sum)
 {
-    uint64_t draw = dice_below(random_stream(STREAM_FAULTS), sum);
+    uint64_t draw = dice_below(dice, sum);
     unsigned kind = 0;
-    while (draw >= swarm->weight[kind])
-        draw -= swarm->weight[kind++];
-    return (enum fault_kind)kind;
+    while (draw >= weight[kind])
+        draw -= weight[kind++];
+    return (enum fault_kind)(first + kind);
 }
 
-unsigned storm_plan(const struct swarm *swarm, const bool *kept)
+static void plan(const struct swarm *swarm, const bool *kept, struct dice *dice,
+                 const unsigned *weight, unsigned first, unsigned count, int64_t every_ns)
 {
-    struct dice *dice = random_stream(STREAM_FAULTS);
     unsigned sum = 0;
-    memset(&storm, 0, sizeof storm);
-    storm.swarm = swarm;
-    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
-        sum += swarm->weight[kind];
+    for (unsigned kind = 0; kind < count; kind++)
+        sum += weight[kind];
     if (sum == 0)
-        return 0;
+        return;
     int64_t at_ns = 10 * SIM_S;
     while (storm.count < STORM_FAULT_MAX) {
-        at_ns += SIM_MS + dice_exponential(dice, swarm->fault_every_ns);
+        at_ns += SIM_MS + dice_exponential(dice, every_ns);
         if (at_ns >= swarm->storm_ns)
             break;
         struct fault *fault = &storm.faults[storm.count];
         fault->number = storm.count;
-        fault->kind = draw_kind(swarm, sum);
+        fault->kind = draw_kind(dice, weight, first, sum);
         fault->at_ns = at_ns;
         fault->lasts_ns = SIM_MS + dice_exponential(dice, swarm->fault_lasts_ns);
         fault->draw = dice_u64(dice);
@@ -699,6 +762,17 @@ unsigned storm_plan(const struct swarm *swarm, const bool *kept)
         fault->end.run = on_end;
         storm.count++;
     }
+}
+
+unsigned storm_plan(const struct swarm *swarm, const bool *kept)
+{
+    memset(&storm, 0, sizeof storm);
+    storm.swarm = swarm;
+    plan(swarm, kept, random_stream(STREAM_FAULTS), swarm->weight, 0, FAULT_SWARM_COUNT,
+         swarm->fault_every_ns);
+    if (swarm->second.percent > 0)
+        plan(swarm, kept, random_stream(STREAM_SECOND), swarm->second.weight, FAULT_SWARM_COUNT,
+             SECOND_KIND_COUNT, swarm->second.every_ns);
     return storm.count;
 }
 
@@ -709,10 +783,30 @@ void storm_begin(void)
             sim_at(&storm.faults[i].begin, storm.faults[i].at_ns);
 }
 
+/* A start compares a province's log/ with its journal, and makes good what was damaged. */
+static void mend(struct sim_node *node)
+{
+    if (node->second.disk == NULL || node->second.journal_out || node->role == ROLE_HUB) {
+        storm_replace_disk(node);
+        return;
+    }
+    node_kill(node, END_PROCESS);
+    node->damaged = false;
+}
+
+static void heal_disk(struct disk *disk)
+{
+    if (disk == NULL)
+        return;
+    disk_set_faults(disk, &(struct disk_faults){ 0 });
+    disk_set_capacity(disk, DISK_SIZE);
+}
+
 static void heal_node(struct sim_node *node)
 {
-    disk_set_faults(node->disk, &(struct disk_faults){ 0 });
-    disk_set_capacity(node->disk, DISK_SIZE);
+    heal_disk(node->disk);
+    heal_disk(node->second.disk);
+    node->second.sync_extra_ns = 0;
     node->crash_at_call = 0;
     node->crash_at_word = 0;
     node->crash_at_device_call = 0;
@@ -720,7 +814,7 @@ static void heal_node(struct sim_node *node)
     node->sync_extra_ns = 0;
     node->clock.stuck = false;
     if (node->damaged && !node->retired)
-        storm_replace_disk(node);
+        mend(node);
     node_pause(node, false);
     if (node->life == NODE_DOWN && !node->retired && !sim_is_scheduled(&node->restart))
         node_restart_after(node, SIM_S);

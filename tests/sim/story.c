@@ -3,6 +3,7 @@
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
 #include "tests/sim/clock.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
@@ -30,7 +31,9 @@ static const char *const WANTED[] = {
     "link.opened",        "link.closed",       "link.connect_failed", "log.map_grown",
     "disk.reserve_reached", "disk.healed",     "group.failed",        "alarm fork",
     "alarm rollback",     "client answered",   "client refused",      "client unknown",
-    "507 answered",       "duplicate answered", "converged",
+    "507 answered",       "duplicate answered", "converged",          "log.rebuilt",
+    "log.repaired",       "log.set_aside",      "journal.made",       "journal.caught_up",
+    "journal.lost",       "journal.cut",        "died between the two syncs",
 };
 #define WANTED_COUNT (sizeof WANTED / sizeof WANTED[0])
 
@@ -156,6 +159,8 @@ void log_event(enum log_level level, const char *event, ...)
     const char *key;
     sim_trace(inside, event, (uint64_t)level, 0);
     sim_sometimes(event);
+    if (inside != NULL && strcmp(event, "journal.lost") == 0)
+        recorder_alarm(inside, "journal", "");
     if (story.tell) {
         tell_begin(inside);
         printf("· %s", event);

@@ -2,6 +2,7 @@
 
 #include "proto/base/require.h"
 #include "tests/sim/random.h"
+#include "tests/sim/second.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -86,7 +87,7 @@ static void keep_only(struct swarm *swarm, const enum fault_kind *kinds, size_t 
     unsigned kept[FAULT_COUNT] = { 0 };
     for (size_t i = 0; i < count; i++)
         kept[kinds[i]] = (unsigned)draw_between(1, 10);
-    for (unsigned kind = 0; kind < FAULT_COUNT; kind++)
+    for (unsigned kind = 0; kind < FAULT_SWARM_COUNT; kind++)
         swarm->weight[kind] = kept[kind];
 }
 
@@ -200,7 +201,7 @@ static void profile_dense(struct swarm *swarm)
     draw_tight_core(swarm);
     swarm->fault_every_ns = draw_magnitude(5 * SIM_S, 120 * SIM_S);
     swarm->fault_lasts_ns = draw_magnitude(SIM_S, 120 * SIM_S);
-    for (unsigned kind = FAULT_MIXED_COUNT; kind < FAULT_COUNT; kind++)
+    for (unsigned kind = FAULT_MIXED_COUNT; kind < FAULT_SWARM_COUNT; kind++)
         swarm->weight[kind] = draw_chance(1, 2) ? (unsigned)draw_between(1, 10) : 0;
     swarm->weight[FAULT_TWINS] = 0;
 }
@@ -211,6 +212,15 @@ static void profile_twins(struct swarm *swarm)
     static const enum fault_kind kinds[] = { FAULT_TWINS, FAULT_CUT, FAULT_KILL };
     profile_dense(swarm);
     keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+}
+
+static void profile_two_devices(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_KILL,        FAULT_POWER,     FAULT_KILL_AT_IO,
+                                             FAULT_CUT,         FAULT_DISK_FULL, FAULT_SLOW_DISK,
+                                             FAULT_WRITE_ERROR, FAULT_READ_ERROR };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    second_insist(swarm);
 }
 
 static const struct profile {
@@ -229,9 +239,12 @@ static const struct profile {
     { "hub-churn", "hubs are lost and come back from old backups", profile_hub_churn },
     { "dense", "a quarter of an hour in which much happens to little", profile_dense },
     { "twins", "two machines from one image, with one random state", profile_twins },
+    { "two-devices", "a journal everywhere; one of two devices is lost or damaged",
+      profile_two_devices },
 };
 #define PROFILE_COUNT (sizeof PROFILES / sizeof PROFILES[0])
-/* A seed draws from 0 to 18. 1 to 9 are these profiles; all else is mixed, and twins has to be asked for. */
+/* A seed draws from 0 to 18. 1 to 9 are these profiles; all else is mixed, and the last two have to be
+ * asked for. */
 #define DRAWN_MAX    18
 #define DRAWN_NAMED  9
 
@@ -251,6 +264,7 @@ bool swarm_draw(struct swarm *swarm, const char *profile)
     draw_world(swarm);
     draw_sizes(swarm);
     draw_faults(swarm);
+    second_draw(swarm);
     bool named = profile != NULL && profile[0] != '\0';
     size_t drawn = (size_t)draw_between(0, DRAWN_MAX);
     if (drawn > DRAWN_NAMED)

@@ -42,7 +42,10 @@
                                         node seldom does are met as often as the others */         \
     X(NO_ROOM, "no room now and then") /* for single writes */                                     \
     X(TWINS, "two machines from one image") /* with one random state, both started from it */      \
-    X(MEMORY, "bit flip in memory")      /* of a sender: in packages, before they are sealed */
+    X(MEMORY, "bit flip in memory") /* of a sender: in packages, before they are sealed */      \
+    /* Of nodes with a second device, in a schedule of their own (second.h). */                    \
+    X(DEVICE, "harm to one of two devices")                                                        \
+    X(SPLIT_SYNCS, "death between the two syncs")
 
 enum fault_kind {
 #define FAULT_ENUM(NAME, text) FAULT_##NAME,
@@ -53,7 +56,18 @@ enum fault_kind {
 /* Kinds that every seed draws. A later one, drawn as well, would make another world of every seed
  * that is known by its number. */
 #define FAULT_MIXED_COUNT FAULT_POWER_AT_WORD
+#define FAULT_SWARM_COUNT FAULT_DEVICE /* those before are of the schedule for all nodes */
 const char *fault_name(enum fault_kind kind);
+
+/* What a second device brings with it (second.h). */
+enum second_kind { SECOND_HARM, SECOND_SPLIT, SECOND_KIND_COUNT };
+
+struct swarm_second {
+    unsigned percent; /* of the nodes have one */
+    uint64_t segment_size, keep_size;
+    unsigned weight[SECOND_KIND_COUNT];
+    int64_t every_ns; /* mean time between two */
+};
 
 struct swarm {
     const char *profile;
@@ -81,6 +95,7 @@ struct swarm {
     size_t catchup_links;
     uint64_t verify_rate;
     bool real_crypto;
+    struct swarm_second second;
 };
 
 /* From STREAM_SWARM. `profile` NULL or "": drawn as well. False: there is no such profile. */

@@ -9,6 +9,7 @@
 #include "tests/sim/http.h"
 #include "tests/sim/net.h"
 #include "tests/sim/recorder.h"
+#include "tests/sim/second.h"
 #include "tests/sim/sim_private.h"
 #include "tests/sim/swarm.h"
 
@@ -82,9 +83,10 @@ static void on_disk_begin(void *context, const struct disk_call *call)
         node->crash_at_device_call = 0;
         sim_exit(137);
     }
+    int64_t extra_ns = second_on_disk_begin(node, call);
     if (call->action == DISK_SYNC || call->action == DISK_WRITE_SYNCED)
-        fiber_sleep(50 * SIM_US + node->sync_extra_ns + dice_exponential(random_stream(STREAM_DISK),
-                                                   world.swarm->sync_ns));
+        fiber_sleep(50 * SIM_US + extra_ns + dice_exponential(random_stream(STREAM_DISK),
+                                                              world.swarm->sync_ns));
 }
 
 static void on_disk_end(void *context, const struct disk_call *call)
@@ -95,6 +97,7 @@ static void on_disk_end(void *context, const struct disk_call *call)
     if (call->error != 0)
         sim_fault(node, call->error == ENOSPC ? "ENOSPC given" : "I/O error given");
     recorder_disk(node, call, false);
+    second_on_disk_end(node, call);
 }
 
 static void node_make_folders(struct sim_node *node, const char *folder)
@@ -106,7 +109,7 @@ static void node_make_folders(struct sim_node *node, const char *folder)
     folder_make(node->data);
 }
 
-static void node_make_disk(struct sim_node *node)
+static void node_make_disk(struct sim_node *node, const struct sim_node *twin)
 {
     struct disk_options options = { .path = node->data,
                                     .seed = dice_u64(random_stream(STREAM_DISK)),
@@ -115,6 +118,7 @@ static void node_make_disk(struct sim_node *node)
                                     .context = node };
     require(disk_new(&node->disk, &options) == OK);
     disk_set_capacity(node->disk, DISK_SIZE);
+    second_make(node, twin, &options);
 }
 
 static void on_restart(struct sim_event *event)
@@ -140,7 +144,8 @@ void world_on_word(struct sim_node *node)
         sim_after(&node->crash, node->crash_after_ns);
 }
 
-static struct sim_node *node_new(enum node_role role, const char *folder)
+static struct sim_node *node_new(enum node_role role, const char *folder,
+                                 const struct sim_node *twin)
 {
     struct sim_node *node = &world.nodes[world.node_count];
     *node = (struct sim_node){ .index = world.node_count, .role = role };
@@ -152,7 +157,7 @@ static struct sim_node *node_new(enum node_role role, const char *folder)
     node->restart.run = on_restart;
     node->crash.run = on_crash;
     node_make_folders(node, folder);
-    node_make_disk(node);
+    node_make_disk(node, twin);
     return node;
 }
 
@@ -183,6 +188,7 @@ static void config_common(struct config *config, const struct sim_node *node)
     config->group_max = swarm->group_max;
     config->catch_ups_max = 32;
     config->verify_rate = swarm->verify_rate;
+    second_configure(node, config);
     if (node->role == ROLE_HUB)
         config->replication_listen = text("%s:%u", address, WORLD_REPLICATION_PORT);
 }
@@ -256,7 +262,8 @@ void world_build(const struct swarm *swarm, const char *folder)
     require(count <= SIM_NODE_MAX && swarm->province_count <= PROVINCE_COUNT);
     draw_paths();
     for (unsigned i = 0; i < count; i++) {
-        struct sim_node *node = node_new(i < swarm->hub_count ? ROLE_HUB : ROLE_PROVINCE, folder);
+        struct sim_node *node = node_new(i < swarm->hub_count ? ROLE_HUB : ROLE_PROVINCE, folder,
+                                         NULL);
         node_name(node);
         node_make_keys(node);
         draw_clock(node);
@@ -280,7 +287,7 @@ struct sim_node *world_add_twin(struct sim_node *twin)
         return NULL;
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(twin->folder, '/') - twin->folder),
              twin->folder);
-    struct sim_node *node = node_new(twin->role, folder);
+    struct sim_node *node = node_new(twin->role, folder, twin);
     memcpy(node->name, twin->name, sizeof node->name);
     memcpy(node->keys, twin->keys, sizeof node->keys);
     memcpy(node->token, twin->token, sizeof node->token);
@@ -361,6 +368,7 @@ void node_start(struct sim_node *node)
     node->life = NODE_UP;
     node->starts++;
     node->disk_calls = 0;
+    second_on_start(node);
     node->clock.boot_ns = sim_now_ns();
     node->clock.monotonic_ns = dice_between(random_stream(STREAM_CLOCK), SIM_S, SIM_DAY);
     net_host_back(node);
@@ -378,10 +386,21 @@ void node_restart_after(struct sim_node *node, int64_t delay_ns)
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
+static void disk_back(struct disk *disk, bool power)
+{
+    if (power)
+        disk_plug(disk, disk_draw_fate(disk));
+    else
+        disk_plug_process(disk);
+}
+
 static void node_release(struct sim_node *node, enum node_end how)
 {
     bool power = how == END_POWER;
     disk_unplug(node->disk);
+    if (node->second.disk)
+        disk_unplug(node->second.disk);
+    node->second.entry_syncs = node->second.root_syncs = 0;
     http_cut(node->api);
     uv_killed(node);
     net_killed(node, power && dice_chance(random_stream(STREAM_NET), 1, 2));
@@ -390,10 +409,9 @@ static void node_release(struct sim_node *node, enum node_end how)
     node->site = NULL;
     node->signal = NULL;
     process_release(node);
-    if (power)
-        disk_plug(node->disk, disk_draw_fate(node->disk));
-    else
-        disk_plug_process(node->disk);
+    disk_back(node->disk, power);
+    if (node->second.disk)
+        disk_back(node->second.disk, power);
 }
 
 void node_kill(struct sim_node *node, enum node_end how)
@@ -458,6 +476,7 @@ void world_end(void)
         sim_cancel(&node->restart);
         sim_cancel(&node->crash);
         disk_free(node->disk);
+        disk_free(node->second.disk);
         config_free(node->config);
         free(node->process);
     }

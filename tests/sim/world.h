@@ -31,6 +31,17 @@ struct node_process; /* process.c: memory, maps */
 struct fiber;
 struct site;
 
+/* Of second.c: the device of the journal. */
+struct second {
+    struct disk *disk; /* NULL: there is none */
+    char folder[SIM_PATH_SIZE];
+    int64_t sync_extra_ns; /* it has become slow */
+    bool log_out, journal_out; /* harmed, and not made good yet */
+    bool failed, proven;       /* since the start: a call failed; it answered */
+    enum { SPLIT_NOT, SPLIT_JOURNAL_FIRST, SPLIT_LOG_FIRST } split;
+    unsigned entry_syncs, root_syncs; /* under way */
+};
+
 struct sim_node {
     unsigned index;                /* in the world, from 0: hubs first */
     char name[NODE_NAME_SIZE_MAX + 1]; /* of the configuration; a clone has its twin's */
@@ -67,6 +78,7 @@ struct sim_node {
     struct site *site;
     struct uv_async_s *signal;     /* where SIGTERM arrives; NULL before it is awaited */
     struct disk *disk;             /* disk.c */
+    struct second second;
 };
 
 struct world {

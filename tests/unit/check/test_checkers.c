@@ -107,6 +107,37 @@ Test(i01, a_host_put_back_may_lack_it_meanwhile_but_not_in_the_end)
     sample_expect(history, "I1");
 }
 
+/* A record of before the crash is nowhere in the end; what happened to the devices meanwhile? */
+static size_t missing_after(bool journal, const char *lost, const char *failed)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].journal = journal;
+    if (failed)
+        sample_insert(history, sample_event(history, HISTORY_CRASH, 0) - 1,
+                      (struct history_event){ .kind = HISTORY_IO_ERROR,
+                                              .sync = { 99, failed, false, false } });
+    struct history_event gone = life(HISTORY_DISK_LOST, ARDABIL, 0);
+    gone.life.name = lost;
+    sample_insert(history, sample_event(history, HISTORY_CRASH, 0), gone);
+    final_log(history, ARDABIL, SAMPLE_LOG_1)->records[3].key = "another";
+    final_log(history, HUB, SAMPLE_LOG_1)->records[3].key = "another";
+    struct check_report *report = check_history(history, "I1");
+    size_t violations = report->violation_count;
+    check_report_free(report);
+    history_free(history);
+    return violations;
+}
+
+Test(i01, the_loss_of_one_of_two_devices_excuses_nothing_that_of_both_does)
+{
+    cr_assert_eq(missing_after(false, "log", NULL), 0);
+    cr_assert_gt(missing_after(true, "log", NULL), 0);
+    cr_assert_gt(missing_after(true, "journal", NULL), 0);
+    cr_assert_gt(missing_after(true, "views", NULL), 0);
+    cr_assert_eq(missing_after(true, "all", NULL), 0);
+    cr_assert_eq(missing_after(true, "log", "journal"), 0);
+}
+
 Test(i01, a_disk_that_was_lost_with_the_only_copy_is_no_violation)
 {
     struct history *history = sample_good();
@@ -538,6 +569,21 @@ Test(i09, where_there_is_a_journal_it_must_be_synced)
     sample_expect(history, "I9");
 }
 
+Test(i09, a_journal_that_has_failed_since_the_start_is_not_waited_for)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].journal = true;
+    for (size_t start = 0; start < 2; start++)
+        sample_insert(history, sample_event(history, HISTORY_UP, start ? 2 : 1),
+                      (struct history_event){ .kind = HISTORY_IO_ERROR,
+                                              .host = ARDABIL,
+                                              .sync = { 99, "journal", false, false } });
+    struct check_report *report = check_history(history, "I9");
+    cr_assert_eq(report->violation_count, 0);
+    check_report_free(report);
+    history_free(history);
+}
+
 /* ---- I10 ----------------------------------------------------------------------------------- */
 
 static struct history_event io_error(void)
@@ -578,6 +624,24 @@ Test(i10, a_process_that_stops_at_once_is_good)
     struct history *history = sample_good();
     sample_insert(history, sample_event(history, HISTORY_CRASH, 0) - 1, io_error());
     sample_expect(history, NULL);
+}
+
+Test(i10, a_journal_that_failed_without_an_alarm_is_seen_and_with_one_is_good)
+{
+    for (int alarmed = 0; alarmed < 2; alarmed++) {
+        struct history *history = sample_good();
+        struct history_event error = io_error();
+        error.sync.device = "journal";
+        sample_insert(history, sample_event(history, HISTORY_UP, 0) + 1, error);
+        if (alarmed)
+            sample_insert(history, sample_event(history, HISTORY_IO_ERROR, 0),
+                          (struct history_event){ .kind = HISTORY_ALARM,
+                                                  .alarm = { "journal", "", "" } });
+        struct check_report *report = check_history(history, "I10");
+        cr_assert_eq(report->violation_count > 0, !alarmed);
+        check_report_free(report);
+        history_free(history);
+    }
 }
 
 /* ---- I11 ----------------------------------------------------------------------------------- */
