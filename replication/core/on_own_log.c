@@ -6,6 +6,22 @@ static void set_held(struct log *log, uint64_t size)
     log->held = (struct cursor){ .size = size, .covered = size, .pending = size };
 }
 
+/* What an own incarnation names is held as far as it is named. Of an older own log that may be more than
+ * was seen to come: the shell put it back from another copy (a journal), and hubs may lack it. */
+static void held_by_parents(struct core *core, const struct event_own_log *event)
+{
+    for (size_t i = 0; i < event->parent_count; i++) {
+        const struct log_head *parent = &event->parents[i];
+        struct log *log = core_log_make(core, &parent->log);
+        if (!log || log->live || log->frozen || parent->size <= log->held.size)
+            continue;
+        log->held.size = log->held.covered = parent->size;
+        if (log->held.pending < parent->size)
+            log->held.pending = parent->size;
+        core_announce_growth(core, log);
+    }
+}
+
 void core_on_log_opened(struct core *core, const struct event_own_log *event)
 {
     struct log *log = core_log_make(core, &event->log);
@@ -13,6 +29,7 @@ void core_on_log_opened(struct core *core, const struct event_own_log *event)
         return;
     log->own = log->live = true;
     set_held(log, event->size);
+    held_by_parents(core, event);
     core_fetch_parents(core, log, event->parents, event->parent_count);
     core_announce_growth(core, log);
     core->merge_check = true;

@@ -287,6 +287,45 @@ Test(core, a_hub_that_claims_more_of_every_incarnation_has_few_of_them_opened, .
     cr_assert_lt(reopened, 10u);
 }
 
+/* The last announcement of a log in the effects; 0: there is none. */
+static uint64_t announced(const struct log_id *log)
+{
+    static struct message sent;
+    uint64_t size = 0;
+    for (size_t i = 0; i < effects.count; i++) {
+        const struct effect *effect = &effects.items[i];
+        if (effect->type != EFFECT_SEND)
+            continue;
+        cr_assert_eq(message_decode(&sent, effect_message(&effects, &effect->send)), OK);
+        for (size_t k = 0; sent.type == MESSAGE_HEADS && k < sent.heads.count; k++)
+            if (log_id_equal(&sent.heads.heads[k].log, log))
+                size = sent.heads.heads[k].size;
+    }
+    return size;
+}
+
+Test(core, what_was_put_back_of_an_older_log_is_offered_when_an_incarnation_names_it, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    struct log_id old = log_of("ardabil", "hub", 1);
+    struct log_head parent = { .log = old, .size = 9 };
+    struct event opened = { .type = EVENT_LOG_OPENED };
+    opened.own_log = (struct event_own_log){
+        .log = log_of("ardabil", "hub", 2), .size = 1, .parents = &parent, .parent_count = 1
+    };
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    announce(1, "ardabil", "hub", 1, 1, 40); /* the hub holds the beginning */
+    step(opened, 50);
+    uint64_t offered = announced(&old);
+    for (uint64_t now_ms = 60; now_ms < 3000 && offered == 0; now_ms += 10) {
+        step((struct event){ .type = EVENT_TICK }, now_ms);
+        offered = announced(&old);
+    }
+    cr_assert_eq(offered, 9);
+}
+
 Test(core, takes_no_notice_of_logs_that_are_none_of_its_business, .fini = end)
 {
     struct core_options options = province_options();
