@@ -508,20 +508,23 @@ static bool is_of_views(const struct history_event *event)
     return event->kind == HISTORY_DISK_LOST && strcmp(event->life.name, "views") == 0;
 }
 
+/* A log that is damaged is set aside, where there is a journal, and made anew. Harm to a journal alone
+ * is none to the log. */
 static unsigned harms(const struct index *index, uint32_t host, size_t from, size_t to, bool copies)
 {
     unsigned harms = 0;
+    bool made_anew = index_host(index, host) && index_host(index, host)->journal;
     for (size_t i = 0; i < index->incident_count && index->incidents[i] <= to; i++) {
         const struct history_event *event = index_event(index, index->incidents[i]);
         if (event->host != host || index->incidents[i] <= from || is_of_views(event) ||
-            (copies ? index_harm_is_of_journal(event) : index->good_at[i] <= to))
+            index_harm_is_of_journal(event) || (!copies && index->good_at[i] <= to))
             continue;
         if ((event->kind == HISTORY_RESTORE && event->life.since_ns < index_time(index, from)) ||
             event->kind == HISTORY_DISK_LOST)
             harms |= HARM_ROLLBACK;
         else if (event->kind == HISTORY_FAULT && begins(event->fault.name, "rest."))
-            harms |= strcmp(event->fault.name, "rest.lost_sync") ? HARM_REST
-                                                                 : HARM_REST | HARM_LOST_SYNC;
+            harms |= HARM_REST | (made_anew ? HARM_ROLLBACK : 0) |
+                     (strcmp(event->fault.name, "rest.lost_sync") ? 0 : HARM_LOST_SYNC);
     }
     return harms;
 }
@@ -543,7 +546,7 @@ static bool node_was_harmed(const struct index *index, const char *node, bool fo
         bool harms = event->kind == HISTORY_RESTORE || event->kind == HISTORY_CLONE ||
                      event->kind == HISTORY_DISK_LOST ||
                      (event->kind == HISTORY_FAULT && begins(event->fault.name, "rest."));
-        harms = harms && !is_of_views(event) && (!for_good || index->good_at[i] == INDEX_NEVER);
+        harms = harms && !is_of_views(event) && !index_harm_is_of_journal(event) && (!for_good || index->good_at[i] == INDEX_NEVER);
         const struct history_host *host = harms ? index_host(index, event->host) : NULL;
         if (host && strcmp(host->node, node) == 0)
             return true;
