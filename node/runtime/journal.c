@@ -18,6 +18,7 @@
 #include "node/runtime/engine_parts.h"
 
 #include "node/runtime/log.h"
+#include "proto/base/bug.h"
 #include "storage/restore.h"
 
 #include <errno.h>
@@ -39,8 +40,10 @@
 /* From here on there is none until the next start. */
 static void journal_lose(struct engine *engine, const char *what)
 {
-    log_event(LOG_EVENT_ERROR, "journal.lost", "path", engine->options.journal_path, "what", what,
-              "action", "recording goes on in log/ alone; put the disk in order and restart", NULL);
+    if (!SAMAD_BUG(JOURNAL_LOSS_SILENT))
+        log_event(LOG_EVENT_ERROR, "journal.lost", "path", engine->options.journal_path, "what",
+                  what, "action",
+                  "recording goes on in log/ alone; put the disk in order and restart", NULL);
     log_store_note_changes(engine->logs, NULL);
     engine_lock(engine);
     engine->journal_status.state = JOURNAL_LOST;

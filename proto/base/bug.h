@@ -53,7 +53,11 @@
     X(OLD_LOGS_KEPT_BACK, "I7 I23", "only the live log is announced")                             \
     X(CREDIT_LEAK, "I23", "credit is not given back")                                             \
     /* the disk */                                                                                 \
-    X(FULL_FOR_EVER, "I23", "a disk that was full once stays full")
+    X(FULL_FOR_EVER, "I23", "a disk that was full once stays full")                                \
+    /* the journal */                                                                              \
+    X(JOURNAL_NO_SYNC, "I1 I9", "an entry of the journal is written and not synced")               \
+    X(JOURNAL_NOT_PUT_BACK, "I1", "what only the journal has stays there")                         \
+    X(JOURNAL_LOSS_SILENT, "I10", "a journal that failed raises no alarm")
 
 enum bug {
     BUG_NONE,
