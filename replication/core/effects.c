@@ -102,6 +102,18 @@ void core_alarm_log(struct core *core, struct log *log, enum alarm alarm, const 
     };
 }
 
+void core_alarm_state(struct core *core, struct flow *flow, enum alarm alarm, const char *node,
+                      uint64_t held, uint64_t seen)
+{
+    if (alarm_is_new(&flow->alarms, alarm))
+        core_alarm_log(core, flow->log, alarm, node, held, seen);
+}
+
+void core_alarm_over(struct log *log, enum alarm alarm)
+{
+    log->alarms &= ~(1u << alarm);
+}
+
 void core_alarm_peer(struct core *core, struct peer *peer, enum alarm alarm, uint64_t seen)
 {
     if (!alarm_is_new(&peer->alarms, alarm))

@@ -5,13 +5,14 @@
 
 #include <string.h>
 
-void core_own_offered(struct core *core, struct link *link, struct log *log, uint64_t size)
+void core_own_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size)
 {
+    struct log *log = flow->log;
     if (size > log->held.size) {
         core_alarm_log(core, log, ALARM_ROLLBACK, core->options.node, log->held.size, size);
         core_incarnation_need(core, log, REASON_BEHIND);
     }
-    core_hub_says(core, log, link->peer, size);
+    core_hub_says(core, flow, link->peer, size);
 }
 
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size)
@@ -19,21 +20,24 @@ void core_fetch_offered(struct core *core, struct link *link, struct flow *flow,
     struct log *log = flow->log;
     flow->offered = size;
     if (log->own)
-        core_own_offered(core, link, log, size);
+        core_own_offered(core, link, flow, size);
     core_fetch_look(core, log);
 }
 
 /* Of a log the peer itself writes: does it know what we hold, and what we have cosigned? */
-static void compare_with_author(struct core *core, struct link *link, struct log *log,
+static void compare_with_author(struct core *core, struct link *link, struct flow *flow,
                                 uint64_t size)
 {
-    if (strcmp(log->id.node, link->peer->options.node) != 0)
+    struct log *log = flow->log;
+    const char *author = link->peer->options.node;
+    if (strcmp(log->id.node, author) != 0)
         return;
     if (log->named > 0 && size > log->named) /* it went on without knowing this much of it */
-        core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->named, size);
-    if (size < log->held.covered)
-        core_alarm_log(core, log, ALARM_ROLLBACK, link->peer->options.node, log->held.covered,
-                       size);
+        core_alarm_state(core, flow, ALARM_ROLLBACK, author, log->named, size);
+    else if (size < log->held.covered)
+        core_alarm_state(core, flow, ALARM_ROLLBACK, author, log->held.covered, size);
+    else
+        core_alarm_over(log, ALARM_ROLLBACK);
     if (log->cosigned > 0 && !log->frozen && !SAMAD_BUG(RECEIPT_NOT_REPEATED))
         core_effect_add(core, EFFECT_SEND_RECEIPT)->send_log =
             (struct effect_send_log){ .link = link->id, .log = log->id };
@@ -54,7 +58,7 @@ static void on_head(struct core *core, struct link *link, const struct message_h
         return;
     core_fetch_offered(core, link, flow, head->size);
     order_ended(core, link, flow->log, head->size);
-    compare_with_author(core, link, flow->log, head->size);
+    compare_with_author(core, link, flow, head->size);
     if (head->size < flow->log->held.covered && !flow->subscribed)
         core_announce_one(core, link, flow->log);
 }

@@ -25,7 +25,7 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
         return;
     }
     if (flow->log->own && !flow->log->frozen) /* it may hold more than it can prove and announce */
-        core_own_offered(core, link, flow->log, want->next);
+        core_own_offered(core, link, flow, want->next);
     flow->announce = false;
     if (want->next >= flow->log->held.covered) {
         decline(core, link, flow);

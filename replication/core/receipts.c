@@ -93,7 +93,8 @@ void core_on_receipt_signed(struct core *core, const struct event_receipt_signed
     core_receipt_consider(core, log);
 }
 
-/* ---- our own logs: what the hubs' receipts are good for ------------------------------------------ */
+/* ---- our own logs: what the hubs' receipts are good for
+ * ------------------------------------------ */
 
 uint64_t core_receipted(const struct log *log, size_t hub_index)
 {
@@ -101,14 +102,18 @@ uint64_t core_receipted(const struct log *log, size_t hub_index)
     return receipt < holds ? receipt : holds;
 }
 
-void core_hub_says(struct core *core, struct log *log, struct peer *hub, uint64_t size)
+void core_hub_says(struct core *core, struct flow *flow, const struct peer *hub, uint64_t size)
 {
+    struct log *log = flow->log;
     if (!log->own || log->frozen || hub->hub_index == CORE_HUB_MAX)
         return; /* of a frozen log it may be the other branch */
     uint64_t receipt = log->receipts[hub->hub_index];
+    bool is_news = size < core_receipted(log, hub->hub_index);
     log->hub_holds[hub->hub_index] = size < receipt ? size : UINT64_MAX;
-    if (size < receipt)
-        core_alarm_log(core, log, ALARM_HUB_ROLLBACK, hub->options.node, receipt, size);
+    if (!is_news)
+        return;                               /* it is as far behind as it was, or coming back */
+    core_alarm_over(log, ALARM_HUB_ROLLBACK); /* that was another hub, or another time */
+    core_alarm_state(core, flow, ALARM_HUB_ROLLBACK, hub->options.node, receipt, size);
 }
 
 void core_hub_has(struct log *log, const struct peer *hub, uint64_t size)
@@ -134,8 +139,10 @@ void core_hub_lacks(struct core *core, struct link *link)
     }
     for (size_t i = 0; i < core->log_count; i++) {
         struct log *log = core->logs[i];
-        struct flow *flow = log->own ? core_flow_find(link, log) : NULL;
-        if (log->own && log->receipts[index] > (any ? log->named : 0) && !(flow && flow->offered))
-            core_hub_says(core, log, link->peer, 0);
+        if (!log->own || log->receipts[index] <= (any ? log->named : 0))
+            continue;
+        struct flow *flow = core_flow_make(core, link, log);
+        if (flow && !flow->offered)
+            core_hub_says(core, flow, link->peer, 0);
     }
 }

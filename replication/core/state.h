@@ -32,6 +32,7 @@ struct flow {
     bool asked;         /* it asked, and we had nothing for it: tell it when we do */
     bool waiting;       /* we would ask, once the link is admitted */
     uint64_t retry_at_ms; /* it gave what does not verify: not asked before; UINT64_MAX: trusted */
+    unsigned alarms;      /* of states, raised over this link, one bit each */
     /* sending */
     bool subscribed; /* the peer asked for the log */
     bool shown_once; /* a checkpoint was shown since it asked */
@@ -178,6 +179,10 @@ void core_send_refusal(struct core *core, struct link *link, const struct log *l
 /* Once per log and kind. */
 void core_alarm_log(struct core *core, struct log *log, enum alarm alarm, const char *node,
                     uint64_t held, uint64_t seen);
+/* Of a state that ends and may come again: once while it lasts, and once a link. */
+void core_alarm_state(struct core *core, struct flow *flow, enum alarm alarm, const char *node,
+                      uint64_t held, uint64_t seen);
+void core_alarm_over(struct log *log, enum alarm alarm);
 /* Once per peer and kind, until a good hello. */
 void core_alarm_peer(struct core *core, struct peer *peer, enum alarm alarm, uint64_t seen);
 
@@ -202,7 +207,7 @@ void core_fetch_resume_due(struct core *core);
 void core_fetch_stored(struct core *core, struct log *log, bool branch,
                        const struct cursor *cursor);
 /* It says so of a log of ours: it should hold no more than we do, nor less than it has cosigned. */
-void core_own_offered(struct core *core, struct link *link, struct log *log, uint64_t size);
+void core_own_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
 /* The peer holds `size` records of it, as it says or shows. */
 void core_fetch_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
 /* When a link has announced everything: what we lack though a held log names it, it may have. */
@@ -253,7 +258,7 @@ void core_receipt_retry(struct core *core, const char *node); /* more of that no
 /* Of an own log: what a hub's receipt is good for, as far as is known. */
 uint64_t core_receipted(const struct log *log, size_t hub_index);
 /* A hub says, or shows, how much of an own log it holds: less than it gave a receipt for, more again. */
-void core_hub_says(struct core *core, struct log *log, struct peer *hub, uint64_t size);
+void core_hub_says(struct core *core, struct flow *flow, const struct peer *hub, uint64_t size);
 void core_hub_has(struct log *log, const struct peer *hub, uint64_t size);
 /* It has announced everything: own logs that it would have had to name, and did not. */
 void core_hub_lacks(struct core *core, struct link *link);

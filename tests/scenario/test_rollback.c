@@ -194,6 +194,55 @@ Test(rollback, a_hub_that_lost_everything_is_noticed_and_filled_again)
     world_free(world);
 }
 
+/* The author's process lives through all of it. */
+Test(rollback, a_hub_that_loses_everything_again_is_noticed_again)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 9);
+    world_wait(world, 3000);
+    for (size_t times = 1; times <= 3; times++) {
+        struct store empty = { 0 };
+        node_stop(hub);
+        world_run(world);
+        node_restore(hub, &empty);
+        node_start(hub);
+        world_wait(world, 60000);
+        cr_assert_eq(world_count(world, "ardabil ! HUB_ROLLBACK by hub ardabil/hub/b1"), times);
+        cr_assert(node_holds_all_of(hub, ardabil));
+        world_cut(world); /* that it is behind no more is no news either */
+        world_heal(world);
+        world_wait(world, 60000);
+        cr_assert_eq(world_count(world, "! HUB_ROLLBACK"), times);
+    }
+    world_free(world);
+}
+
+Test(rollback, an_author_that_is_put_back_again_is_noticed_again_by_the_hub)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    pair(&world, &hub, &ardabil);
+    for (size_t times = 1; times <= 3; times++) {
+        struct store backup;
+        store_copy(&backup, &ardabil->store);
+        node_write(ardabil, 5);
+        world_wait(world, 3000);
+        node_stop(ardabil);
+        world_run(world);
+        node_restore(ardabil, &backup);
+        world_cut(world);
+        node_start(ardabil);
+        world_wait(world, 3000); /* without asking: so the hub learns it from what is announced */
+        world_heal(world);
+        world_wait(world, 60000);
+        cr_assert_eq(world_count(world, "ardabil ! ROLLBACK by ardabil"), times);
+        cr_assert_eq(world_count(world, "hub ! ROLLBACK by ardabil"), times);
+    }
+    world_free(world);
+}
+
 Test(rollback, two_processes_with_one_identity_are_noticed_and_both_their_logs_kept)
 {
     struct world *world;
