@@ -196,5 +196,7 @@ enum err replica_store(struct replica_intake *intake, struct store_txn *txn,
         return txn->err != OK ? txn->err : result->err;
     if (replica_log(replica, txn, &intake->log, intake->branch, false, &number) == OK)
         (void)replica_cursor(replica, txn, number, &result->cursor);
+    if (!intake->branch && replica_log(replica, txn, &intake->log, true, false, &number) == OK)
+        (void)replica_cursor(replica, txn, number, &result->other);
     return txn->err;
 }

@@ -45,6 +45,13 @@ enum err replica_send_checkpoint(struct replica *replica,
  * wipes the buffer, which does not move when it has room for the budget and PACKAGE_ROOM. */
 enum err replica_send_records(struct replica *replica, const struct effect_send_records *effect,
                               struct buffer *messages, uint64_t *next, uint64_t *size);
+/* One WANT that names the branch by the root of its pending checkpoint. */
+enum err replica_send_want(struct replica *replica, const struct effect_send_want *effect,
+                           struct buffer *message);
+/* Which branch of the log has that root at that size: the log itself (`*branch` false), or the
+ * other one of a forked log. ERR_NOT_FOUND: none that is held. */
+enum err replica_find_branch(struct replica *replica, const struct effect_find_branch *effect,
+                             bool *branch);
 enum err replica_send_receipt(struct replica *replica, const struct log_id *log,
                               struct buffer *message);
 enum err replica_send_fork(struct replica *replica, const struct log_id *log,
@@ -54,7 +61,8 @@ enum err replica_send_fork(struct replica *replica, const struct log_id *log,
 /* What a store effect became; filled for the answering event. */
 struct replica_result {
     enum err err;
-    struct cursor cursor;
+    struct cursor cursor; /* of the branch that the effect was about */
+    struct cursor other;  /* of a forked log: of its other branch, when that was not it */
     bool proven;
     size_t parent_count; /* when record 0 was newly stored */
     struct log_head *parents; /* freed by replica_result_close() */

@@ -68,14 +68,28 @@ static enum err keep_proof(struct replica *replica, struct store_txn *txn, uint3
     return err;
 }
 
-enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t number,
-                        const char *peer, struct bytes a, struct bytes b,
-                        struct replica_result *result)
+/* The other branch is to be fetched, at first up to this note. Of several that are known it is the
+ * smallest: whoever holds the others holds that, too. Once something is held, that leads the way.
+ */
+static enum err aim(struct replica *replica, struct store_txn *txn,
+                    const struct checkpoint *checkpoint, struct bytes note)
 {
-    if (SAMAD_BUG(FORK_FORGOTTEN))
-        return ERR_STALE;
-    if (a.size == 0)
-        return keep_evidence(replica, txn, number, peer, BYTES_NONE);
+    uint32_t number;
+    struct log_state state;
+    enum err err = replica_log(replica, txn, &checkpoint->log, true, true, &number);
+    if (err == OK)
+        err = log_state_get(replica->options.logs, txn, number, &state);
+    if (err != OK || state.size > 0 ||
+        (state.pending_size > 0 && state.pending_size <= checkpoint->size))
+        return err;
+    return log_pending_advance(replica->options.logs, txn, number, state.pending_size, checkpoint,
+                               note);
+}
+
+static enum err keep_two_notes(struct replica *replica, struct store_txn *txn, uint32_t number,
+                               const char *peer, struct bytes a, struct bytes b,
+                               struct replica_result *result)
+{
     struct fork_proof *fork = calloc(1, sizeof *fork);
     if (!fork)
         return ERR_NOMEM;
@@ -86,16 +100,125 @@ enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t
     return err;
 }
 
+enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t number,
+                        const char *peer, struct bytes a, struct bytes b,
+                        struct replica_result *result)
+{
+    struct checkpoint shown;
+    if (SAMAD_BUG(FORK_FORGOTTEN))
+        return ERR_STALE;
+    enum err err = checkpoint_parse(&shown, b);
+    if (err == OK && a.size == 0)
+        err = keep_evidence(replica, txn, number, peer, BYTES_NONE);
+    else if (err == OK)
+        err = keep_two_notes(replica, txn, number, peer, a, b, result);
+    return err == OK ? aim(replica, txn, &shown, b) : err;
+}
+
+/* ---- which history is which -------------------------------------------------------------------
+ */
+
+enum relation { NOT_KNOWN, THE_SAME, ANOTHER };
+
+static enum relation relation_of(const struct hash *a, const struct hash *b)
+{
+    return hash_equal(a, b) ? THE_SAME : ANOTHER;
+}
+
+/* What is held, or accepted, of a log, beside one side of a proof that it is forked. */
+static enum err relate(struct replica *replica, struct store_txn *txn,
+                       const struct log_state *state, const struct fork_proof *proof,
+                       const struct fork_branch *side, const struct checkpoint *checkpoint,
+                       enum relation *relation)
+{
+    struct hash held;
+    enum err err = OK;
+    *relation = NOT_KNOWN;
+    if (checkpoint->size <= state->size) {
+        err = replica_root_at(replica, txn, state->number, checkpoint->size, &held);
+        *relation = relation_of(&held, &checkpoint->root);
+    } else if (proof->has_position && proof->position < state->size) {
+        struct log_source source = { .logs = replica->options.logs,
+                                     .txn = txn,
+                                     .number = state->number };
+        struct merkle_source tree = log_merkle_source(&source);
+        err = tree.node(tree.context, 0, proof->position, &held);
+        *relation = relation_of(&held, &side->leaf);
+    } else if (checkpoint->size == state->pending_size) {
+        *relation = relation_of(&state->pending_root, &checkpoint->root);
+    }
+    return err;
+}
+
+/* With nothing held, either history will do as the first: the other one is then the second. */
+static enum err begin_with(struct replica *replica, struct store_txn *txn,
+                           const struct log_state *state, const struct checkpoint *checkpoint,
+                           struct bytes note, enum relation *relation)
+{
+    *relation = THE_SAME;
+    return log_pending_advance(replica->options.logs, txn, state->number, state->pending_size,
+                               checkpoint, note);
+}
+
+static enum err aim_at_side(struct replica *replica, struct store_txn *txn, uint32_t number,
+                            const struct fork_proof *proof)
+{
+    struct log_state state;
+    struct checkpoint a, b;
+    enum relation to_a = NOT_KNOWN, to_b = NOT_KNOWN;
+    enum err err = checkpoint_parse(&a, proof->a.note);
+    if (err == OK)
+        err = checkpoint_parse(&b, proof->b.note);
+    if (err == OK)
+        err = log_state_get(replica->options.logs, txn, number, &state);
+    if (err == OK)
+        err = relate(replica, txn, &state, proof, &proof->a, &a, &to_a);
+    if (err == OK)
+        err = relate(replica, txn, &state, proof, &proof->b, &b, &to_b);
+    if (err == OK && to_a == NOT_KNOWN && to_b == NOT_KNOWN && state.size == 0)
+        err = begin_with(replica, txn, &state, &a, proof->a.note, &to_a);
+    if (err != OK || (to_a == NOT_KNOWN && to_b == NOT_KNOWN))
+        return err;
+    return to_b == ANOTHER || (to_b == NOT_KNOWN && to_a == THE_SAME)
+               ? aim(replica, txn, &b, proof->b.note)
+               : aim(replica, txn, &a, proof->a.note);
+}
+
+enum err replica_aim_by_proof(struct replica *replica, struct store_txn *txn,
+                              const struct log_id *log)
+{
+    char peer[NODE_NAME_SIZE_MAX + 1];
+    struct buffer known = { 0 };
+    uint32_t number;
+    struct fork_proof *proof = calloc(1, sizeof *proof);
+    enum err err = proof ? replica_log(replica, txn, log, false, false, &number) : ERR_NOMEM;
+    if (err == OK)
+        err = replica_fork_load(replica, txn, number, peer, &known);
+    if (err == OK && known.size > 0) {
+        err = fork_proof_decode(proof, buffer_bytes(&known));
+        if (err == OK)
+            err = aim_at_side(replica, txn, number, proof);
+    }
+    buffer_close(&known);
+    free(proof);
+    return err;
+}
+
 enum err replica_store_fork(struct replica_intake *intake, struct store_txn *txn,
                             struct replica_result *result)
 {
     struct replica *replica = intake->replica;
+    char first_peer[NODE_NAME_SIZE_MAX + 1];
+    struct buffer known = { 0 };
     uint32_t number;
     enum err err = replica_log(replica, txn, &intake->log, false, true, &number);
     if (err == OK)
+        err = replica_fork_load(replica, txn, number, first_peer, &known);
+    if (err == ERR_NOT_FOUND || (err == OK && known.size == 0))
         err = keep_evidence(replica, txn, number, intake->peer, intake->note);
+    buffer_close(&known);
     result->proven = err == OK;
-    return err;
+    return err == OK ? replica_aim_by_proof(replica, txn, &intake->log) : err;
 }
 
 /* ---- proof by position ----------------------------------------------------------------------- */

@@ -52,6 +52,9 @@ enum err replica_log(struct replica *replica, struct store_txn *txn, const struc
                      bool branch, bool create, uint32_t *number);
 enum err replica_cursor(struct replica *replica, struct store_txn *txn, uint32_t number,
                         struct cursor *cursor);
+/* The root this node holds of the first `size` records. */
+enum err replica_root_at(struct replica *replica, struct store_txn *txn, uint32_t number,
+                         uint64_t size, struct hash *root);
 
 enum err replica_store_checkpoint(struct replica_intake *intake, struct store_txn *txn,
                                   struct replica_result *result);
@@ -62,11 +65,16 @@ enum err replica_store_receipt(struct replica_intake *intake, struct store_txn *
 enum err replica_store_fork(struct replica_intake *intake, struct store_txn *txn,
                             struct replica_result *result);
 
-/* Freezes a log for a history that `peer` showed under a valid signature. With `a` and `b`, two
- * notes of one size and different roots, the proof is kept too and result->proven set. */
+/* Freezes a log for a history that `peer` showed under a valid signature, note `b`, which becomes
+ * what the other branch is fetched up to. With `a`, a note of the same size and another root, the
+ * proof is kept too and result->proven set. */
 enum err replica_freeze(struct replica *replica, struct store_txn *txn, uint32_t number,
                         const char *peer, struct bytes a, struct bytes b,
                         struct replica_result *result);
+/* A frozen log of which it is not known yet which history the other branch is to be: looks whether
+ * the proof and what is held tell by now. */
+enum err replica_aim_by_proof(struct replica *replica, struct store_txn *txn,
+                              const struct log_id *log);
 /* Once both branches hold a position under a checkpoint each, with different leaves: proof. */
 enum err replica_prove_by_position(struct replica *replica, struct store_txn *txn,
                                    const struct log_id *log, const char *peer,

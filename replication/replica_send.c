@@ -43,7 +43,7 @@ enum err replica_send_checkpoint(struct replica *replica,
         return ERR_NOMEM;
     struct store_txn txn = begin(replica);
     source.txn = &txn;
-    enum err err = replica_log(replica, &txn, &effect->log, false, false, &source.number);
+    enum err err = replica_log(replica, &txn, &effect->log, effect->branch, false, &source.number);
     if (err == OK)
         err = choose_note(replica, &txn, source.number, effect, &note, size);
     if (err == OK) {
@@ -59,6 +59,71 @@ enum err replica_send_checkpoint(struct replica *replica,
     }
     buffer_close(&note);
     free(out);
+    return err;
+}
+
+/* ---- branches of a forked log --------------------------------------------------------------- */
+
+static enum err root_of_accepted(struct replica *replica, struct store_txn *txn,
+                                 const struct effect_send_want *effect, struct hash *root)
+{
+    struct log_state state;
+    uint32_t number;
+    enum err err = replica_log(replica, txn, &effect->log, effect->branch, false, &number);
+    if (err == OK)
+        err = log_state_get(replica->options.logs, txn, number, &state);
+    if (err != OK || state.pending_size != effect->pending)
+        return err == OK ? replica_root_at(replica, txn, number, effect->pending, root) : err;
+    *root = state.pending_root;
+    return OK;
+}
+
+enum err replica_send_want(struct replica *replica, const struct effect_send_want *effect,
+                           struct buffer *message)
+{
+    struct message *out = calloc(1, sizeof *out);
+    if (!out)
+        return ERR_NOMEM;
+    out->type = MESSAGE_WANT;
+    out->want = (struct message_want){
+        .log = effect->log, .next = effect->next, .pending = effect->pending, .names_branch = true
+    };
+    struct store_txn txn = begin(replica);
+    enum err err = root_of_accepted(replica, &txn, effect, &out->want.root);
+    store_abort(&txn);
+    if (err == OK)
+        err = message_encode(message, out);
+    free(out);
+    return err;
+}
+
+static enum err has_root(struct replica *replica, struct store_txn *txn,
+                         const struct effect_find_branch *effect, bool branch)
+{
+    struct log_state state;
+    struct hash root;
+    uint32_t number;
+    enum err err = replica_log(replica, txn, &effect->log, branch, false, &number);
+    if (err == OK)
+        err = log_state_get(replica->options.logs, txn, number, &state);
+    if (err == OK && state.size < effect->size)
+        err = ERR_NOT_FOUND;
+    if (err == OK)
+        err = replica_root_at(replica, txn, number, effect->size, &root);
+    return err == OK && !hash_equal(&root, &effect->root) ? ERR_NOT_FOUND : err;
+}
+
+enum err replica_find_branch(struct replica *replica, const struct effect_find_branch *effect,
+                             bool *branch)
+{
+    struct store_txn txn = begin(replica);
+    *branch = false;
+    enum err err = has_root(replica, &txn, effect, false);
+    if (err == ERR_NOT_FOUND) {
+        *branch = true;
+        err = has_root(replica, &txn, effect, true);
+    }
+    store_abort(&txn);
     return err;
 }
 
@@ -189,7 +254,7 @@ static enum err pack_records(struct packing *packing, struct replica *replica,
     struct log_source *source = &packing->source;
     source->logs = replica->options.logs;
     source->txn = txn;
-    enum err err = replica_log(replica, txn, &effect->log, false, false, &source->number);
+    enum err err = replica_log(replica, txn, &effect->log, effect->branch, false, &source->number);
     if (err == OK)
         err = log_scan(source->logs, txn, source->number, effect->first,
                        effect->end - effect->first, true, pack_record, packing);

@@ -9,9 +9,8 @@
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-/* The root this node holds of the first `size` records. */
-static enum err root_at(struct replica *replica, struct store_txn *txn, uint32_t number,
-                        uint64_t size, struct hash *root)
+enum err replica_root_at(struct replica *replica, struct store_txn *txn, uint32_t number,
+                         uint64_t size, struct hash *root)
 {
     struct log_source source = { .logs = replica->options.logs, .txn = txn, .number = number };
     struct merkle_source tree = log_merkle_source(&source);
@@ -26,7 +25,7 @@ static enum err pending_root(struct replica *replica, struct store_txn *txn, uin
         *root = state->pending_root;
         return OK;
     }
-    return size <= state->size ? root_at(replica, txn, number, size, root) : ERR_NOT_FOUND;
+    return size <= state->size ? replica_root_at(replica, txn, number, size, root) : ERR_NOT_FOUND;
 }
 
 /* A note that is not larger than what is pending: known, or of another history; or one that covers more
@@ -52,6 +51,9 @@ static enum err judge_known(struct replica_intake *intake, struct store_txn *txn
                    : OK;
     if (intake->branch)
         return ERR_PROOF; /* a third history: two are enough to freeze */
+    if (state->frozen)
+        return ERR_STALE; /* that is the other branch, or a third: this one is asked for by its root
+                           */
     err = log_note(replica->options.logs, txn, number, intake->checkpoint.size,
                    intake->checkpoint.size, &note, &size);
     err = replica_freeze(replica, txn, number, intake->peer,
@@ -78,21 +80,23 @@ enum err replica_store_checkpoint(struct replica_intake *intake, struct store_tx
     if (err != OK && err != ERR_NOT_FOUND)
         return err;
     /* Nobody reaches the pending checkpoint any more: another one that extends what is held. */
-    bool steps_back = known && intake->from == state.size && intake->from < cursor.pending &&
-                      intake->checkpoint.size < cursor.pending &&
+    bool steps_back = known && !state.frozen && !intake->branch && intake->from == state.size &&
+                      intake->from < cursor.pending && intake->checkpoint.size < cursor.pending &&
                       intake->checkpoint.size > state.size;
     if (known && !steps_back && intake->checkpoint.size <= cursor.pending)
         return judge_known(intake, txn, number, &state, cursor.covered, result);
     if (!steps_back && intake->from != cursor.pending)
         return ERR_STALE;
     if (intake->from > 0) {
-        err = steps_back ? root_at(replica, txn, number, intake->from, &root)
+        err = steps_back ? replica_root_at(replica, txn, number, intake->from, &root)
                          : pending_root(replica, txn, number, &state, intake->from, &root);
         if (err == OK)
             err = merkle_judge_consistency(intake->from, &root, intake->checkpoint.size,
                                            &intake->checkpoint.root, &intake->proof);
         if (err == ERR_FORK && intake->branch)
             return ERR_PROOF; /* a third history */
+        if (err == ERR_FORK && state.frozen)
+            return ERR_STALE; /* as above */
         /* The author signed a history that does not go on from the one held here. A proof that
          * merely fails says nothing of the author: whoever shows it may have made it up (R9). */
         if (err == ERR_FORK) {
@@ -265,10 +269,22 @@ static void root_inside(const struct merkle_frontier *before, const struct batch
     merkle_frontier_root(&frontier, root);
 }
 
+/* The note is of another history than this log: that is the fork, if it was not known. */
+static enum err disown(struct replica_intake *intake, struct store_txn *txn, uint32_t number,
+                       bool forked, uint64_t size, struct bytes note, struct replica_result *result)
+{
+    struct replica *replica = intake->replica;
+    enum err err = log_note_forget(replica->options.logs, txn, number, size);
+    if (err != OK || forked)
+        return err;
+    err = replica_freeze(replica, txn, number, intake->peer, BYTES_NONE, note, result);
+    return err == OK ? ERR_FORK : err;
+}
+
 /* Every checkpoint ever accepted is compared with the tree when the log gets there: after a step
  * back, the abandoned one may turn out to be of another history. */
 static enum err check_accepted(struct replica_intake *intake, struct store_txn *txn,
-                               uint32_t number, const struct merkle_frontier *before,
+                               uint32_t number, bool forked, const struct merkle_frontier *before,
                                const struct batch_builder *batch, struct replica_result *result)
 {
     struct replica *replica = intake->replica;
@@ -286,12 +302,8 @@ static enum err check_accepted(struct replica_intake *intake, struct store_txn *
         if (err != OK)
             break;
         root_inside(before, batch, size, &root);
-        if (!hash_equal(&root, &checkpoint.root)) {
-            err = intake->branch ? ERR_PROOF
-                                 : replica_freeze(replica, txn, number, intake->peer, BYTES_NONE,
-                                                  buffer_bytes(&note), result);
-            err = err == OK ? ERR_FORK : err;
-        }
+        if (!hash_equal(&root, &checkpoint.root))
+            err = disown(intake, txn, number, forked, size, buffer_bytes(&note), result);
     }
     buffer_close(&note);
     return err == ERR_NOT_FOUND ? OK : err;
@@ -329,8 +341,7 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
         err = log_state_get(replica->options.logs, txn, number, &state);
     if (err != OK)
         return err == ERR_NOT_FOUND ? ERR_GAP : err;
-    if (state.frozen)
-        return ERR_STALE;
+    bool forked = state.frozen || intake->branch;
     if (intake->first > state.size)
         return ERR_GAP;
     if (intake->first < state.size) {
@@ -351,10 +362,12 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
     if (err == OK)
         err = check_proof(intake, batch, &root);
     if (err == OK)
-        err = check_accepted(intake, txn, number, &frontier, batch, result);
+        err = check_accepted(intake, txn, number, forked, &frontier, batch, result);
     if (err == OK)
         err = write_package(intake, txn, number, batch, result);
-    if (err == OK && intake->branch)
+    if (err == OK && forked && !intake->branch)
+        err = replica_aim_by_proof(replica, txn, &intake->log);
+    if (err == OK && forked)
         err = replica_prove_by_position(replica, txn, &intake->log, intake->peer, result);
     batch_close(&tail);
     return err;
@@ -381,7 +394,7 @@ enum err replica_store_receipt(struct replica_intake *intake, struct store_txn *
     /* The hub holds more of our log than we do: we were rolled back. The receipt is genuine and
      * kept; the core learns of the rest by the hub's heads. */
     if (intake->size <= state.size) {
-        err = root_at(replica, txn, number, intake->size, &root);
+        err = replica_root_at(replica, txn, number, intake->size, &root);
         if (err != OK)
             return err;
         if (!hash_equal(&root, &intake->checkpoint.root)) {
@@ -423,7 +436,7 @@ enum err replica_sign_receipt(struct replica *replica, struct store_txn *txn,
         err = checkpoint_parse(&checkpoint, buffer_bytes(&note));
     /* The last look before a signature: what is held is what the checkpoint says. */
     if (err == OK && !SAMAD_BUG(RECEIPT_AHEAD))
-        err = root_at(replica, txn, number, size, &root);
+        err = replica_root_at(replica, txn, number, size, &root);
     if (err == OK && !SAMAD_BUG(RECEIPT_AHEAD) && !hash_equal(&root, &checkpoint.root))
         err = ERR_CORRUPT;
     if (err == OK && log_withheld_below(logs, txn, number, size, &position) == OK)

@@ -409,8 +409,8 @@ enum err log_append(struct log_store *logs, struct store_txn *txn, uint32_t numb
     enum err err = log_recall(logs, txn, number, &memory);
     if (err != OK)
         return err;
-    if (memory->frozen)
-        return ERR_STALE;
+    if (memory->frozen && note.size > 0)
+        return ERR_STALE; /* its writer goes on in another log */
     if (memory->size != batch->first)
         return ERR_GAP;
     require(batch->frontier.size == batch->first + batch->count);

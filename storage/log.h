@@ -64,7 +64,7 @@ struct log_state {
     uint64_t pending_size; /* followed: the accepted checkpoint; 0 none */
     struct hash pending_root;
     uint64_t cosigned_size; /* the largest size this node has given a receipt for */
-    bool frozen;            /* a fork was found: nothing more is taken */
+    bool frozen;            /* a fork was found: nothing is written to it any more, only fetched */
     bool branch;            /* the other branch of a forked log; folded and named by nobody */
 };
 
@@ -81,8 +81,8 @@ enum err log_state_get(struct log_store *logs, struct store_txn *txn, uint32_t n
 enum err log_frontier(struct log_store *logs, struct store_txn *txn, uint32_t number,
                       struct merkle_frontier *frontier);
 
-/* Appends a batch with the note after it (own logs) or without (followed). ERR_GAP and nothing
- * written when batch->first is not the held size; ERR_STALE on a frozen log. */
+/* Appends a batch with the note after it (own logs) or without (fetched). ERR_GAP and nothing
+ * written when batch->first is not the held size; ERR_STALE for a note on a frozen log. */
 enum err log_append(struct log_store *logs, struct store_txn *txn, uint32_t number,
                     const struct batch_builder *batch, struct bytes note);
 
@@ -134,10 +134,14 @@ enum err log_accepted_after(struct log_store *logs, struct store_txn *txn, uint3
 enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint32_t number,
                              uint64_t expected, const struct checkpoint *checkpoint,
                              struct bytes note);
-/* Keeps an accepted note of what is wholly held already; what is pending stays. ERR_GAP above the held
- * size, ERR_STALE on a frozen log. The caller has verified the signature, and the root by the tree. */
+/* Keeps an accepted note of what is wholly held already; what is pending stays. ERR_GAP above the
+ * held size. The caller has verified the signature, and the root by the tree. */
 enum err log_note_accept(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const struct checkpoint *checkpoint, struct bytes note);
+/* Drops the accepted note of that size, if there is one: the log turned out to be of another
+ * history. */
+enum err log_note_forget(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         uint64_t size);
 /* Remembers the receipt this node gives, before it is sent. ERR_STALE for a smaller size than an
  * earlier one; ERR_GAP above the held size. */
 enum err log_cosign(struct log_store *logs, struct store_txn *txn, uint32_t number, uint64_t size,
@@ -160,7 +164,8 @@ enum err log_parents(struct log_store *logs, struct store_txn *txn, uint32_t num
 enum err log_tips(struct log_store *logs, struct store_txn *txn, const char *node,
                   const char *audience, struct log_head *tips, size_t max, size_t *count);
 
-/* Freezes a log and keeps the evidence for ever (replication/README.md has the format). */
+/* Freezes a log (its writer is refused) and keeps the evidence for ever (replication/README.md has
+ * the format). */
 enum err log_freeze(struct log_store *logs, struct store_txn *txn, uint32_t number,
                     struct bytes evidence);
 enum err log_fork_get(struct log_store *logs, struct store_txn *txn, uint32_t number,

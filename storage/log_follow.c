@@ -21,7 +21,7 @@ enum err log_pending_advance(struct log_store *logs, struct store_txn *txn, uint
     if (note.size == 0 || note.size > NOTE_SIZE_MAX || !log_id_equal(&row.id, &checkpoint->log))
         return ERR_INVALID;
     uint64_t held;
-    if (row.frozen || row.pending_size != expected || checkpoint->size == row.pending_size)
+    if (row.pending_size != expected || checkpoint->size == row.pending_size)
         return ERR_STALE;
     if (checkpoint->size < row.pending_size) { /* a step back never goes behind what is held */
         err = log_size(logs, txn, number, &held);
@@ -51,10 +51,19 @@ enum err log_note_accept(struct log_store *logs, struct store_txn *txn, uint32_t
         return err;
     if (note.size == 0 || note.size > NOTE_SIZE_MAX || !log_id_equal(&row.id, &checkpoint->log))
         return ERR_INVALID;
-    if (row.frozen || checkpoint->size > held)
-        return row.frozen ? ERR_STALE : ERR_GAP;
+    if (checkpoint->size > held)
+        return ERR_GAP;
     struct log_key key = log_key_position(number, checkpoint->size);
     store_put(txn, LOG_NOTES, log_key_bytes(&key), note);
+    return txn->err;
+}
+
+enum err log_note_forget(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         uint64_t size)
+{
+    (void)logs;
+    struct log_key key = log_key_position(number, size);
+    store_delete(txn, LOG_NOTES, log_key_bytes(&key));
     return txn->err;
 }
 

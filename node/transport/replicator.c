@@ -56,6 +56,14 @@ static void send_effect(struct replicator *replicator, const struct effect *effe
         if ((session = session_find(replicator, effect->send_checkpoint.link)) != NULL)
             session_read(session, effect);
         break;
+    case EFFECT_SEND_WANT:
+        if ((session = session_find(replicator, effect->send_want.link)) != NULL)
+            session_read(session, effect);
+        break;
+    case EFFECT_FIND_BRANCH:
+        if ((session = session_find(replicator, effect->find_branch.link)) != NULL)
+            session_read(session, effect);
+        break;
     case EFFECT_SEND_RECORDS:
         if ((session = session_find(replicator, effect->send_records.link)) != NULL)
             session_read(session, effect);
@@ -75,6 +83,8 @@ static void carry_out(struct replicator *replicator, const struct effect *effect
     case EFFECT_SEND_RECORDS:
     case EFFECT_SEND_RECEIPT:
     case EFFECT_SEND_FORK:
+    case EFFECT_SEND_WANT:
+    case EFFECT_FIND_BRANCH:
     case EFFECT_CLOSE:
     case EFFECT_DROP:
         send_effect(replicator, effect);

@@ -23,6 +23,7 @@ struct outgoing {
     struct effect effect;  /* of a read; type SEND: nothing to report */
     enum err err;
     uint64_t size, next_record;
+    bool branch; /* found */
 };
 
 struct session *session_find(struct replicator *replicator, uint64_t id)
@@ -218,6 +219,8 @@ static void read_one(struct outgoing *outgoing, struct buffer *message)
     if (effect->type == EFFECT_SEND_CHECKPOINT)
         outgoing->err = replica_send_checkpoint(replica, &effect->send_checkpoint, message,
                                                 &outgoing->size);
+    else if (effect->type == EFFECT_SEND_WANT)
+        outgoing->err = replica_send_want(replica, &effect->send_want, message);
     else if (effect->type == EFFECT_SEND_RECEIPT)
         outgoing->err = replica_send_receipt(replica, &effect->send_log.log, message);
     else
@@ -235,6 +238,9 @@ static void on_read_work(uv_work_t *work)
         outgoing->err = replica_send_records(outgoing->session->replicator->replica,
                                              &effect->send_records, &outgoing->content,
                                              &outgoing->next_record, &outgoing->size);
+    } else if (effect->type == EFFECT_FIND_BRANCH) {
+        outgoing->err = replica_find_branch(outgoing->session->replicator->replica,
+                                            &effect->find_branch, &outgoing->branch);
     } else {
         struct buffer message = { 0 };
         read_one(outgoing, &message);
@@ -278,6 +284,13 @@ static void outgoing_report(const struct outgoing *outgoing)
                                                     .log = effect->send_checkpoint.log,
                                                     .size = outgoing->size,
                                                     .err = outgoing->err } };
+        replicator_step(session->replicator, &event);
+    } else if (effect->type == EFFECT_FIND_BRANCH) {
+        struct event event = { .type = EVENT_BRANCH_FOUND,
+                               .branch_found = { .link = session->id,
+                                                 .log = effect->find_branch.log,
+                                                 .branch = outgoing->branch,
+                                                 .err = outgoing->err } };
         replicator_step(session->replicator, &event);
     } else if (effect->type == EFFECT_SEND_RECORDS && !outgoing->reported) {
         session->reporting = true;

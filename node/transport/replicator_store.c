@@ -241,6 +241,8 @@ static void forget_result(struct intake *intake)
         core_log_status(replicator->core, i, &status);
         if (log_id_equal(&status.log, &intake->lane->log))
             intake->result.cursor = intake->branch ? status.branch : status.held;
+        if (log_id_equal(&status.log, &intake->lane->log))
+            intake->result.other = status.branch;
     }
 }
 
@@ -255,6 +257,7 @@ static void answer_stored(struct intake *intake, struct event *event)
                                            .branch = intake->branch,
                                            .err = result->err,
                                            .cursor = result->cursor,
+                                           .other = result->other,
                                            .size = intake->size,
                                            .proven = result->proven,
                                            .parents = result->parents,
@@ -271,7 +274,8 @@ static void answer_receipt(struct intake *intake, struct event *event)
                                                            .log = intake->lane->log,
                                                            .size = result->receipt_size,
                                                            .err = result->err,
-                                                           .proven = result->proven };
+                                                           .proven = result->proven,
+                                                           .other = result->other };
     if (result->err != OK || result->receipt_size != intake->size)
         return;
     memcpy(receipt.hub, intake->node, strlen(intake->node));
@@ -297,7 +301,9 @@ static void answer(struct intake *intake)
         event.type = EVENT_FORK_STORED;
         event.fork_stored = (struct event_fork_stored){ .fork_node = intake->node,
                                                         .log = intake->lane->log,
-                                                        .err = result->err };
+                                                        .err = result->err,
+                                                        .cursor = result->cursor,
+                                                        .other = result->other };
         break;
     default:
         event.type = EVENT_RECEIPT_SIGNED;

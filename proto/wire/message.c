@@ -9,6 +9,8 @@
 #define PROVINCE_SIZE_MAX 16
 #define ENROL_CODE_SIZE_MAX 32
 #define HEAD_FIELDS 2
+#define WANT_FIELDS         4
+#define WANT_BRANCH_FIELDS  5
 
 /* Of each type: what a field may be (for both directions), how it is written, how it is read. The
  * functions are named after the type; the table at the end lists them. */
@@ -111,7 +113,13 @@ static void heads_unpack(struct unpack *unpack, struct message *message)
 static bool want_is_valid(const struct message *message)
 {
     return log_id_is_valid(&message->want.log) && message->want.next <= POSITION_MAX &&
-           message->want.pending <= POSITION_MAX;
+           message->want.pending <= POSITION_MAX &&
+           (!message->want.names_branch || message->want.pending > 0);
+}
+
+static size_t want_fields(const struct message *message)
+{
+    return message->want.names_branch ? WANT_BRANCH_FIELDS : WANT_FIELDS;
 }
 
 static void want_pack(struct buffer *out, const struct message *message)
@@ -119,6 +127,8 @@ static void want_pack(struct buffer *out, const struct message *message)
     pack_log_id(out, &message->want.log);
     pack_uint(out, message->want.next);
     pack_uint(out, message->want.pending);
+    if (message->want.names_branch)
+        pack_bin(out, BYTES_OF_ARRAY(message->want.root.bytes));
 }
 
 static void want_unpack(struct unpack *unpack, struct message *message)
@@ -126,6 +136,8 @@ static void want_unpack(struct unpack *unpack, struct message *message)
     unpack_log_id(unpack, &message->want.log);
     message->want.next = unpack_uint(unpack, POSITION_MAX);
     message->want.pending = unpack_uint(unpack, POSITION_MAX);
+    if (message->want.names_branch)
+        unpack_bin_into(unpack, message->want.root.bytes, HASH_SIZE);
 }
 
 /* ---- checkpoint ------------------------------------------------------------------------------ */
@@ -227,7 +239,7 @@ static void credit_unpack(struct unpack *unpack, struct message *message)
 static bool refusal_is_valid(const struct message *message)
 {
     const struct message_refusal *refusal = &message->refusal;
-    return log_id_is_valid(&refusal->log) && is_in(refusal->code, REFUSAL_GAP, REFUSAL_UNWANTED) &&
+    return log_id_is_valid(&refusal->log) && is_in(refusal->code, REFUSAL_GAP, REFUSAL_BRANCH) &&
            refusal->next <= POSITION_MAX && refusal->text.size <= MESSAGE_TEXT_SIZE_MAX;
 }
 
@@ -360,7 +372,7 @@ static const struct message_form {
 #define FORM(codec, fields) fields, codec##_is_valid, codec##_pack, codec##_unpack
     [MESSAGE_HELLO] = { "hello", FORM(hello, 8) },
     [MESSAGE_HEADS] = { "heads", FORM(heads, 3) },
-    [MESSAGE_WANT] = { "want", FORM(want, 4) },
+    [MESSAGE_WANT] = { "want", FORM(want, WANT_FIELDS) },
     [MESSAGE_CHECKPOINT] = { "checkpoint", FORM(checkpoint, 4) },
     [MESSAGE_PACKAGE] = { "package", FORM(package, 8) },
     [MESSAGE_RECEIPT] = { "receipt", FORM(receipt, 2) },
@@ -387,7 +399,7 @@ enum err message_encode(struct buffer *out, const struct message *message)
     if (!form || !form->is_valid(message))
         return ERR_INVALID;
     size_t start = out->size;
-    pack_array(out, form->fields);
+    pack_array(out, message->type == MESSAGE_WANT ? want_fields(message) : form->fields);
     pack_uint(out, message->type);
     form->pack(out, message);
     if (out->err != OK)
@@ -416,7 +428,10 @@ enum err message_decode(struct message *message, struct bytes input)
     bool is_unknown = unpack.err == OK && !form;
     if (form && unpack.err == OK) {
         message->type = (enum message_type)type;
-        unpack_expect(&unpack, fields == form->fields);
+        if (message->type == MESSAGE_WANT) /* the only one that may have a field more */
+            message->want.names_branch = fields == WANT_BRANCH_FIELDS;
+        size_t expected = message->type == MESSAGE_WANT ? want_fields(message) : form->fields;
+        unpack_expect(&unpack, fields == expected);
         form->unpack(&unpack, message);
         unpack_expect(&unpack, unpack.err == OK && form->is_valid(message));
     }

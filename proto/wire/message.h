@@ -11,7 +11,8 @@
 #include "proto/secure/note.h"
 
 #define PROTOCOL_VERSION_MIN 1
-#define PROTOCOL_VERSION_MAX 1
+#define PROTOCOL_VERSION_MAX      2
+#define PROTOCOL_VERSION_BRANCHES 2 /* from here on WANT may name a branch of a forked log */
 #define MESSAGE_SIZE_MAX (1024 * 1024)
 #define MESSAGE_HEAD_MAX 1024 /* heads in one message */
 #define MESSAGE_TEXT_SIZE_MAX 256
@@ -57,11 +58,15 @@ struct message_heads {
     struct message_head heads[MESSAGE_HEAD_MAX];
 };
 
-/* The receiver asks for a log, answers a checkpoint or a gap. [3, log, next, pending] */
+/* The receiver asks for a log, answers a checkpoint or a gap. [3, log, next, pending], or, since
+ * version 2, [3, log, next, pending, root]: of a forked log, the branch whose first `pending`
+ * records have that root. */
 struct message_want {
     struct log_id log;
     uint64_t next;    /* the first record the receiver lacks, from its own store */
     uint64_t pending; /* size of the checkpoint it has accepted last; 0 none */
+    bool names_branch;
+    struct hash root; /* when it names a branch */
 };
 
 /* [4, note, from, [hash...]]: a checkpoint and its consistency proof from size `from`. */
@@ -106,11 +111,17 @@ struct message_refusal {
     struct bytes text;
 };
 enum refusal_code {
-    REFUSAL_GAP = 1, REFUSAL_PROOF, REFUSAL_SIGNATURE, REFUSAL_FORK, REFUSAL_COMMITMENT,
-    REFUSAL_MALFORMED, REFUSAL_FULL,
+    REFUSAL_GAP = 1,
+    REFUSAL_PROOF,
+    REFUSAL_SIGNATURE,
+    REFUSAL_FORK,
+    REFUSAL_COMMITMENT,
+    REFUSAL_MALFORMED,
+    REFUSAL_FULL,
     REFUSAL_NOT_ADMITTED, /* the asked one: not a log for you */
     REFUSAL_BUSY,         /* the asked one: not now, ask again later */
-    REFUSAL_UNWANTED      /* the asker: stop sending this log */
+    REFUSAL_UNWANTED,     /* the asker: stop sending this log */
+    REFUSAL_BRANCH /* the asked one, since version 2: nothing (more) of that branch is here */
 };
 
 /* [9, proof]: a transferable fork proof, see replication/README.md. */

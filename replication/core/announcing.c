@@ -93,14 +93,23 @@ void core_announce_all(struct core *core, struct link *link)
 
 void core_announce_one(struct core *core, struct link *link, struct log *log)
 {
-    if (link->closed || link->state != LINK_READY || !log->held.covered)
-        return;
+    if (link->closed || link->state != LINK_READY || (!log->held.covered && !log->frozen))
+        return; /* of a frozen log the other branch may be all that is held */
     struct flow *flow = core_flow_make(core, link, log);
     if (!flow || (flow->announced == log->held.covered && !flow->asked))
         return; /* it knows */
     flow->announce = true;
     flow->asked = false;
     link->announce_due = true;
+}
+
+void core_announce_branch(struct core *core, struct log *log, const struct link *from)
+{
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct flow *flow = core_flow_find(core->links[i], log);
+        if (core->links[i] != from && flow && flow->asked && !flow->subscribed)
+            core_announce_one(core, core->links[i], log);
+    }
 }
 
 void core_announce_growth(struct core *core, struct log *log)

@@ -154,6 +154,9 @@ static void dispatch(struct core *core, const struct event *event)
     case EVENT_FORK_STORED:
         core_on_fork_stored(core, &event->fork_stored);
         break;
+    case EVENT_BRANCH_FOUND:
+        core_on_branch_found(core, &event->branch_found);
+        break;
     }
 }
 
@@ -257,7 +260,7 @@ void core_peer_status(const struct core *core, size_t index, struct core_peer_st
         status->catchup = peer->link->catchup;
         for (size_t i = 0; i < peer->link->flow_count; i++) {
             const struct flow *flow = peer->link->flows[i];
-            if (flow->offered > flow->log->held.size)
+            if (flow->offered > flow->log->held.size && !flow->log->frozen)
                 status->missing += flow->offered - flow->log->held.size;
         }
     }

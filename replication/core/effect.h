@@ -1,9 +1,9 @@
 /* What the replication core asks its caller to do, in this order.
  *
  * Order matters in two places. Messages of one link leave in the order of the effects, those that
- * the shell builds (SEND_CHECKPOINT, SEND_RECORDS, SEND_RECEIPT, SEND_FORK) included: a shell that
- * builds them on another thread keeps a queue per link. Store effects of one log are carried out
- * in order. Everything else may overlap; answers may come in any step afterwards. */
+ * the shell builds (SEND_CHECKPOINT, SEND_RECORDS, SEND_RECEIPT, SEND_FORK, SEND_WANT) included: a
+ * shell that builds them on another thread keeps a queue per link. Store effects of one log are
+ * carried out in order. Everything else may overlap; answers may come in any step afterwards. */
 #ifndef REPLICATION_CORE_EFFECT_H
 #define REPLICATION_CORE_EFFECT_H
 
@@ -15,6 +15,8 @@ enum effect_type {
     EFFECT_SEND_RECORDS,     /* read, prove, send as packages; answer RECORDS_SENT */
     EFFECT_SEND_RECEIPT,     /* send the newest own cosignature of a log; no answer */
     EFFECT_SEND_FORK,        /* send the stored fork proof of a log; no answer */
+    EFFECT_SEND_WANT,        /* ask for a branch of a forked log by its root; no answer */
+    EFFECT_FIND_BRANCH,      /* look which branch has a root; answer BRANCH_FOUND */
     EFFECT_STORE_CHECKPOINT, /* verify, compare-and-advance; answer CHECKPOINT_STORED */
     EFFECT_STORE_PACKAGE,    /* verify, store; answer PACKAGE_STORED */
     EFFECT_STORE_RECEIPT,    /* verify, store; answer RECEIPT_STORED */
@@ -43,6 +45,7 @@ struct effect_send_checkpoint {
     uint64_t from;
     uint64_t at_least; /* from, or from + 1 */
     uint64_t limit;
+    bool branch; /* of a forked log: the other branch */
 };
 
 /* Send records [first, end) as packages that prove against the checkpoint of size `against`, at
@@ -56,6 +59,25 @@ struct effect_send_records {
     uint64_t end; /* <= against */
     uint64_t against;
     uint64_t budget; /* >= PACKAGE_ROOM_MIN, and never more than the peer's credit */
+    bool branch;     /* of a forked log: the other branch */
+};
+
+/* Send WANT for this branch of a forked log, with the root that its first `pending` records have,
+ * by the checkpoint accepted for it. */
+struct effect_send_want {
+    uint64_t link;
+    struct log_id log;
+    bool branch;
+    uint64_t next;
+    uint64_t pending;
+};
+
+/* Which branch of the log, as held here, has this root after its first `size` records? */
+struct effect_find_branch {
+    uint64_t link;
+    struct log_id log;
+    uint64_t size;
+    struct hash root;
 };
 
 struct effect_send_log { /* SEND_RECEIPT, SEND_FORK */
@@ -68,11 +90,13 @@ struct effect_send_log { /* SEND_RECEIPT, SEND_FORK */
  *   from is the size held, and the note is smaller than the pending one (nobody reaches that any
  *   more: the author lost the end of its log)    the proof must hold from the root of what is held
  *   anything else               ERR_STALE
- * When it holds, the note's size and root become pending, durably; when it shows that the author has
- * signed another history (merkle_judge_consistency()), ERR_FORK; when it merely fails, ERR_PROOF.
- * Every note ever accepted is kept, and compared with the tree when the log reaches its size:
- * another root there is ERR_FORK too. `branch`: of a frozen log, the other branch, with its own
- * cursor; there a third history is ERR_PROOF. */
+ * When it holds, the note's size and root become pending, durably; when it shows that the author
+ * has signed another history (merkle_judge_consistency()), ERR_FORK: the note becomes the first
+ * pending one of the other branch. When the proof merely fails, ERR_PROOF. Every note ever accepted
+ * is kept, and compared with the tree when the log reaches its size: another root there is ERR_FORK
+ * too. `branch`: of a frozen log, the other branch, with its own cursor; there a third history is
+ * ERR_PROOF. Of a frozen log, what contradicts the branch held is ERR_STALE, and nothing steps
+ * back. */
 struct effect_store_checkpoint {
     uint64_t link;
     const char *node; /* the peer at its other end; lives as long as the core */
@@ -170,6 +194,8 @@ struct effect {
         struct effect_send_checkpoint send_checkpoint;
         struct effect_send_records send_records;
         struct effect_send_log send_log;
+        struct effect_send_want send_want;
+        struct effect_find_branch find_branch;
         struct effect_store_checkpoint store_checkpoint;
         struct effect_store_package store_package;
         struct effect_store_receipt store_receipt;

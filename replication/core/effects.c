@@ -128,14 +128,10 @@ void core_alarm_peer(struct core *core, struct peer *peer, enum alarm alarm, uin
 const char *effect_type_name(enum effect_type type)
 {
     static const char *const names[] = {
-        "SEND",          "SEND_CHECKPOINT",
-        "SEND_RECORDS",  "SEND_RECEIPT",
-        "SEND_FORK",     "STORE_CHECKPOINT",
-        "STORE_PACKAGE", "STORE_RECEIPT",
-        "STORE_FORK",    "SIGN_RECEIPT",
-        "CONNECT",       "CLOSE",
-        "DROP",          "ALARM",
-        "MAY_WRITE",     "NEED_INCARNATION",
+        "SEND",       "SEND_CHECKPOINT", "SEND_RECORDS",     "SEND_RECEIPT",  "SEND_FORK",
+        "SEND_WANT",  "FIND_BRANCH",     "STORE_CHECKPOINT", "STORE_PACKAGE", "STORE_RECEIPT",
+        "STORE_FORK", "SIGN_RECEIPT",    "CONNECT",          "CLOSE",         "DROP",
+        "ALARM",      "MAY_WRITE",       "NEED_INCARNATION",
     };
     return (size_t)type < sizeof names / sizeof *names ? names[type] : "?";
 }

@@ -28,6 +28,7 @@ enum event_type {
     EVENT_RECEIPT_SIGNED,    /* answers SIGN_RECEIPT */
     EVENT_RECEIPT_STORED,    /* answers STORE_RECEIPT */
     EVENT_FORK_STORED,       /* answers STORE_FORK */
+    EVENT_BRANCH_FOUND,      /* answers FIND_BRANCH */
 };
 
 /* How much of one log is held. covered <= size <= pending, and all are record counts:
@@ -129,6 +130,7 @@ struct event_stored {
     bool branch;
     enum err err;
     struct cursor cursor;
+    struct cursor other; /* of a forked log, unless `branch`: what is held of the other branch */
     uint64_t size; /* packages: the encoded bytes, as in the effect */
     bool proven;
     /* When record 0 was among the newly stored: what it names. */
@@ -155,12 +157,23 @@ struct event_receipt_stored {
     uint64_t size;
     enum err err;
     bool proven;
+    struct cursor other; /* ERR_FORK: the other branch as it is now */
 };
 
 /* err OK: the proof verifies and is durable, the log is frozen. ERR_PROOF: it proves nothing. */
 struct event_fork_stored {
     const char *fork_node;
     struct log_id log;
+    enum err err;
+    struct cursor cursor, other; /* OK: the log and its other branch, with what is to be fetched */
+};
+
+/* err OK: that one, `branch` being the other one of a forked log. ERR_NOT_FOUND: none that is held.
+ */
+struct event_branch_found {
+    uint64_t link;
+    struct log_id log;
+    bool branch;
     enum err err;
 };
 
@@ -180,6 +193,7 @@ struct event {
         struct event_receipt_signed receipt_signed;
         struct event_receipt_stored receipt_stored;
         struct event_fork_stored fork_stored;
+        struct event_branch_found branch_found;
     };
 };
 

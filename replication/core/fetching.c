@@ -3,7 +3,11 @@
  * A log is fetched from one link at a time, its source (R6). Asking is a standing order: the
  * source goes on as the log grows, until either side stops it or the link ends. Logs whose
  * situation has changed stand in a queue, core->work, and are looked at once at the end of the
- * step: is there a link that offers more than we hold, and may we ask now? */
+ * step: is there a link that offers more than we hold, and may we ask now?
+ *
+ * Of a forked log both branches are fetched, one after the other, from whoever may hold it. What a
+ * peer offers says nothing there: each is asked for each branch, by the root of the checkpoint
+ * accepted for it, and says when it has no more. */
 #include "replication/core/state.h"
 
 #include "proto/base/bug.h"
@@ -13,7 +17,7 @@
 
 struct cursor *core_log_fetch_cursor(struct log *log)
 {
-    return log->frozen ? &log->branch : &log->held;
+    return log->fetch_branch ? &log->branch : &log->held;
 }
 
 void core_fetch_look(struct core *core, struct log *log)
@@ -71,6 +75,15 @@ void core_fetch_distrust(struct core *core, struct log *log)
     core_fetch_stop(core, log);
 }
 
+void core_fetch_spoilt(struct core *core, struct link *link, struct log *log, bool branch)
+{
+    struct flow *flow = link ? core_flow_find(link, log) : NULL;
+    if (!flow || !(flow->declined & 1u << branch))
+        return;
+    flow->declined &= ~(1u << branch);
+    flow->retry_at_ms = retry_later(core);
+}
+
 static void resume(struct core *core, struct log *log, uint64_t *retry_at_ms)
 {
     if (SAMAD_BUG(REFUSED_FOR_EVER))
@@ -97,11 +110,9 @@ void core_fetch_resume_due(struct core *core)
     }
 }
 
-/* Of a frozen log only the other branch is fetched, from the one who showed it (R9). */
-static bool may_be_source(const struct log *log, const struct link *link)
+static bool may_be_source(const struct link *link)
 {
-    return !link->closed && link->state == LINK_READY &&
-           (!log->frozen || log->fork_peer == link->peer);
+    return !link->closed && link->state == LINK_READY;
 }
 
 static bool is_author(const struct link *link, const struct log *log)
@@ -125,7 +136,7 @@ static struct link *best_source(struct core *core, struct log *log)
     uint64_t most = cursor->covered;
     for (size_t i = 0; i < core->link_count; i++) {
         struct link *link = core->links[i];
-        struct flow *flow = may_be_source(log, link) ? core_flow_find(link, log) : NULL;
+        struct flow *flow = may_be_source(link) ? core_flow_find(link, log) : NULL;
         if (!flow || flow->retry_at_ms != UINT64_MAX || !offers_more(cursor, flow->offered))
             continue;
         if (is_author(link, log))
@@ -157,6 +168,73 @@ static void ask(struct core *core, struct link *link, struct log *log, uint64_t 
     core_send_message(core, link, &core->scratch);
 }
 
+/* ---- branches of a forked log (R9) ---- */
+
+static bool may_ask_for_branch(const struct core *core, struct link *link, const struct log *log,
+                               bool branch)
+{
+    if (!may_be_source(link) || link->version < PROTOCOL_VERSION_BRANCHES ||
+        !core_policy_peer_may_hold(core, link->peer, &log->id))
+        return false;
+    const struct flow *flow = core_flow_find(link, log);
+    return !flow || (flow->retry_at_ms == UINT64_MAX && !(flow->declined & 1u << branch));
+}
+
+/* The author before everybody, then who has been here longest. */
+static struct link *branch_source(struct core *core, const struct log *log, bool branch)
+{
+    struct link *best = NULL;
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct link *link = core->links[i];
+        if (!may_ask_for_branch(core, link, log, branch))
+            continue;
+        if (is_author(link, log))
+            return link;
+        if (!best)
+            best = link;
+    }
+    return best;
+}
+
+static void ask_for_branch(struct core *core, struct link *link, struct log *log, bool branch,
+                           bool big)
+{
+    log->fetch_branch = branch;
+    const struct cursor *cursor = core_log_fetch_cursor(log);
+    log->source = link;
+    log->expected = cursor->size;
+    log->shown = 0;
+    log->resync = false;
+    set_big(log, big);
+    core_effect_add(core, EFFECT_SEND_WANT)->send_want =
+        (struct effect_send_want){ .link = link->id,
+                                   .log = log->id,
+                                   .branch = branch,
+                                   .next = cursor->size,
+                                   .pending = cursor->pending };
+}
+
+/* True when it is asked for, or waits for its turn. */
+static bool fetch_branch(struct core *core, struct log *log, bool branch)
+{
+    const struct cursor *cursor = branch ? &log->branch : &log->held;
+    struct link *link = cursor->pending > 0 ? branch_source(core, log, branch) : NULL;
+    struct flow *flow = link ? core_flow_make(core, link, log) : NULL;
+    if (!flow)
+        return false;
+    bool big = cursor->pending - cursor->size > core->options.catchup_threshold;
+    flow->waiting = big && !core_admission_ask(core, link);
+    if (!flow->waiting)
+        ask_for_branch(core, link, log, branch, big);
+    return true;
+}
+
+static void fetch_branches(struct core *core, struct log *log)
+{
+    if (!log->source && !fetch_branch(core, log, false))
+        fetch_branch(core, log, true);
+}
+
 static void fetch_consider(struct core *core, struct log *log)
 {
     const struct cursor *cursor = core_log_fetch_cursor(log);
@@ -164,6 +242,10 @@ static void fetch_consider(struct core *core, struct log *log)
         return;
     if ((log->own && log->live) || log->storing > 0 || log->retry_at_ms != UINT64_MAX)
         return; /* R5; R6: `next` and `pending` are not known yet; not now */
+    if (log->frozen) {
+        fetch_branches(core, log);
+        return;
+    }
     struct link *link = best_source(core, log);
     if (!link || link == log->source)
         return;
@@ -211,7 +293,8 @@ static void now_held(struct core *core, struct log *log)
     }
 }
 
-void core_fetch_stored(struct core *core, struct log *log, bool branch, const struct cursor *cursor)
+void core_fetch_stored(struct core *core, struct log *log, bool branch, const struct cursor *cursor,
+                       const struct link *from)
 {
     struct cursor *held = branch ? &log->branch : &log->held;
     struct cursor before = *held;
@@ -223,9 +306,11 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
         core_link_useful(source);
         if (log->big)
             core_admission_spend(core, source, cursor->size - before.size);
-        if (cursor->size >= core_flow_find(source, log)->offered)
+        if (cursor->size >= (log->frozen ? cursor->pending : core_flow_find(source, log)->offered))
             set_big(log, false);
     }
+    if (log->frozen && cursor->covered > before.covered)
+        core_announce_branch(core, log, from);
     if (branch)
         return;
     if (before.size == 0 && cursor->size > 0)
@@ -244,6 +329,10 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
  * and says so if it does not. (A source sends all it has of its own accord.) */
 static void suppose(struct core *core, struct link *link, struct log *log)
 {
+    if (log->frozen) {
+        core_fetch_look(core, log); /* both branches are asked for */
+        return;
+    }
     uint64_t exists = log->held.pending > log->named ? log->held.pending : log->named;
     if (link->closed || link->state != LINK_READY || log->held.size >= exists ||
         log->source == link || !core_policy_peer_may_hold(core, link->peer, &log->id))

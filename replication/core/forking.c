@@ -1,5 +1,5 @@
-/* Two histories of one log (R9): frozen here, both branches kept, proven to anybody; everything
- * else goes on. */
+/* Two histories of one log (R9): frozen here, both branches fetched and kept, proven to anybody;
+ * everything else goes on. */
 #include "replication/core/state.h"
 
 #include "replication/core/fork.h"
@@ -9,20 +9,22 @@ struct peer *core_log_author(struct core *core, const struct log *log)
     return core_peer_find(core, log->id.node);
 }
 
-void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uint64_t seen)
+void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uint64_t seen,
+                      const struct cursor *other)
 {
     core_alarm_log(core, log, ALARM_FORK, peer->options.node, log->held.size, seen);
+    log->branch = *other;
+    core_fetch_look(core, log);
     if (log->frozen)
         return;
     log->frozen = true;
     log->fork_peer = peer;
-    log->branch = (struct cursor){ 0 };
     core_fetch_stop(core, log);
     core_incarnation_need(core, log, REASON_FORKED);
     if (!peer->link || peer->link->state != LINK_READY)
         return;
     core_send_refusal(core, peer->link, log, REFUSAL_FORK, log->held.size, err_text(ERR_FORK));
-    core_announce_one(core, peer->link, log); /* so that it can fetch our branch as we fetch its */
+    core_announce_one(core, peer->link, log); /* so that it asks us as we ask it */
 }
 
 static void tell(struct core *core, struct link *link, const struct log *log)
@@ -61,8 +63,8 @@ void core_on_fork(struct core *core, struct link *link, const struct message_for
     }
     struct log *log = core_log_find(core, &id);
     if (!core_policy_we_follow(core, &id) || !core_policy_peer_may_hold(core, link->peer, &id) ||
-        (log && log->proven))
-        return;
+        (log && log->proven && log->branch.pending > 0))
+        return; /* nothing new; without anything pending it may tell which the other branch is */
     core_effect_add(core, EFFECT_STORE_FORK)->store_fork = (struct effect_store_fork){
         .link = link->id,
         .log = id,
@@ -84,6 +86,8 @@ void core_on_fork_stored(struct core *core, const struct event_fork_stored *even
     struct log *log = core_log_make(core, &event->log);
     if (!log)
         return;
-    core_fork_freeze(core, log, peer, 0);
+    if (!log->live)
+        log->held = event->cursor;
+    core_fork_freeze(core, log, peer, 0, &event->other);
     core_fork_proven(core, log, peer);
 }

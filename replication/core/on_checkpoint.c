@@ -7,8 +7,8 @@
 static bool shows_second_writer(const struct link *link, const struct log *log,
                                 const struct flow *flow, uint64_t size)
 {
-    return !log->own && log->named > 0 && size > log->named && size > flow->offered &&
-           strcmp(link->peer->options.node, log->id.node) == 0;
+    return !log->own && !log->frozen && log->named > 0 && size > log->named &&
+           size > flow->offered && strcmp(link->peer->options.node, log->id.node) == 0;
 }
 
 void core_on_checkpoint(struct core *core, struct link *link,
@@ -28,11 +28,13 @@ void core_on_checkpoint(struct core *core, struct link *link,
     if (checkpoint.size < log->shown ||
         (checkpoint.size == log->shown && hash_equal(&checkpoint.root, &log->shown_root)))
         return; /* R2: shown already */
+    if (log->frozen && log->shown == 0 && message->from != core_log_fetch_cursor(log)->pending)
+        return; /* of what was sent before we named a branch */
     struct flow *flow = core_flow_find(link, log);
     if (shows_second_writer(link, log, flow, checkpoint.size))
         core_alarm_log(core, log, ALARM_TWO_WRITERS, link->peer->options.node, log->named,
                        checkpoint.size);
-    if (checkpoint.size > flow->offered)
+    if (checkpoint.size > flow->offered && !log->frozen)
         flow->offered = checkpoint.size;
     log->shown = checkpoint.size;
     log->shown_root = checkpoint.root;
@@ -43,7 +45,7 @@ void core_on_checkpoint(struct core *core, struct link *link,
             .node = link->peer->options.node,
             .log = log->id,
             .size = checkpoint.size,
-            .branch = log->frozen,
+            .branch = log->fetch_branch,
             .message = message,
         };
 }

@@ -19,6 +19,7 @@ void core_fetch_offered(struct core *core, struct link *link, struct flow *flow,
 {
     struct log *log = flow->log;
     flow->offered = size;
+    flow->declined = 0; /* it has got something */
     if (log->own)
         core_own_offered(core, link, flow, size);
     core_fetch_look(core, log);
@@ -30,15 +31,15 @@ static void compare_with_author(struct core *core, struct link *link, struct flo
 {
     struct log *log = flow->log;
     const char *author = link->peer->options.node;
-    if (strcmp(log->id.node, author) != 0)
-        return;
+    if (strcmp(log->id.node, author) != 0 || log->frozen)
+        return;                              /* of a frozen log it may be the other branch */
     if (log->named > 0 && size > log->named) /* it went on without knowing this much of it */
         core_alarm_state(core, flow, ALARM_ROLLBACK, author, log->named, size);
     else if (size < log->held.covered)
         core_alarm_state(core, flow, ALARM_ROLLBACK, author, log->held.covered, size);
     else
         core_alarm_over(log, ALARM_ROLLBACK);
-    if (log->cosigned > 0 && !log->frozen && !SAMAD_BUG(RECEIPT_NOT_REPEATED))
+    if (log->cosigned > 0 && !SAMAD_BUG(RECEIPT_NOT_REPEATED))
         core_effect_add(core, EFFECT_SEND_RECEIPT)->send_log =
             (struct effect_send_log){ .link = link->id, .log = log->id };
 }
@@ -47,6 +48,9 @@ static void compare_with_author(struct core *core, struct link *link, struct flo
  * first checkpoint, though, a larger size has merely crossed our WANT. */
 static void order_ended(struct core *core, struct link *link, struct log *log, uint64_t size)
 {
+    if (log->frozen)
+        return; /* its branches are announced to those that they are sent to, and those orders end
+                   by a refusal */
     if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))
         core_fetch_stop(core, log);
 }

@@ -28,6 +28,8 @@ void core_on_hello(struct core *core, struct link *link, const struct message_he
         return;
     }
     link->state = LINK_READY;
+    link->version =
+        hello->protocol_max < PROTOCOL_VERSION_MAX ? hello->protocol_max : PROTOCOL_VERSION_MAX;
     link->credit_send = hello->credit;
     link->peer->alarms &= 1u << ALARM_TWO_WRITERS; /* that one is not about the hello */
     core_announce_all(core, link);

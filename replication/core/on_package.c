@@ -59,7 +59,7 @@ void core_on_package(struct core *core, struct link *link, const struct message_
         .link = link->id,
         .node = link->peer->options.node,
         .log = log->id,
-        .branch = log->frozen,
+        .branch = log->fetch_branch,
         .message = message,
         .size = size,
     };

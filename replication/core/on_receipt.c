@@ -48,7 +48,7 @@ void core_on_receipt_stored(struct core *core, const struct event_receipt_stored
     if (!log || !hub || hub->hub_index == CORE_HUB_MAX)
         return;
     if (event->err == ERR_FORK) {
-        core_fork_freeze(core, log, hub, event->size);
+        core_fork_freeze(core, log, hub, event->size, &event->other);
         if (event->proven)
             core_fork_proven(core, log, NULL);
         return;

@@ -19,6 +19,16 @@ static void stop_sending(struct core *core, struct link *link, struct flow *flow
                    refusal->code);
 }
 
+/* From the first record that it lacks, of what it is being sent. */
+static void send_again(struct core *core, struct link *link, struct flow *flow, uint64_t next)
+{
+    struct order order = { .next = next,
+                           .pending = flow->shown,
+                           .names_branch = flow->names_branch,
+                           .found = flow->names_branch };
+    core_sending_begin(core, link, flow, &order);
+}
+
 void core_on_refusal(struct core *core, struct link *link, const struct message_refusal *refusal)
 {
     struct log *log = core_log_find(core, &refusal->log);
@@ -28,9 +38,15 @@ void core_on_refusal(struct core *core, struct link *link, const struct message_
     switch (refusal->code) {
     case REFUSAL_GAP:
         if (flow->subscribed && refusal->next <= flow->shown)
-            core_sending_begin(core, link, flow, refusal->next, flow->shown);
+            send_again(core, link, flow, refusal->next);
         break;
-    case REFUSAL_NOT_ADMITTED: /* these two come from the sending side */
+    case REFUSAL_BRANCH: /* from the sending side, like the next two */
+        if (log->source == link && log->frozen) {
+            flow->declined |= 1u << log->fetch_branch;
+            core_fetch_stop(core, log);
+        }
+        break;
+    case REFUSAL_NOT_ADMITTED:
         flow->offered = 0;
         if (log->source == link)
             core_fetch_stop(core, log);

@@ -28,12 +28,18 @@ static void unreadable(struct core *core, struct link *link, struct flow *flow, 
     core_send_refusal(core, link, flow->log, REFUSAL_BUSY, flow->next, "cannot be read now");
 }
 
-static void go_on(struct core *core, struct link *link, struct flow *flow)
+void core_on_branch_found(struct core *core, const struct event_branch_found *event)
 {
-    if (flow->again)
-        core_sending_begin(core, link, flow, flow->again_next, flow->again_pending);
-    else
-        core_sending_ready(link, flow);
+    struct link *link = core_link_find(core, event->link);
+    struct log *log = core_log_find(core, &event->log);
+    struct flow *flow = link && log ? core_flow_find(link, log) : NULL;
+    if (!flow || !flow->reading)
+        return;
+    flow->reading = false;
+    flow->branch = event->branch;
+    if (event->err != OK)
+        flow->next = UINT64_MAX; /* there is nothing to send */
+    core_sending_go_on(core, link, flow);
 }
 
 void core_on_checkpoint_sent(struct core *core, const struct event_checkpoint_sent *event)
@@ -48,7 +54,7 @@ void core_on_checkpoint_sent(struct core *core, const struct event_checkpoint_se
     }
     flow->shown_once = true;
     flow->shown = event->size;
-    go_on(core, link, flow);
+    core_sending_go_on(core, link, flow);
 }
 
 static void adapt_batch(struct core *core, struct link *link, uint64_t size)
@@ -74,5 +80,5 @@ void core_on_records_sent(struct core *core, const struct event_records_sent *ev
     if (event->err != OK)
         unreadable(core, link, flow, event->err);
     else
-        go_on(core, link, flow);
+        core_sending_go_on(core, link, flow);
 }

@@ -55,11 +55,14 @@ static void failed(struct core *core, struct link *link, struct log *log,
         struct flow *flow = link ? core_flow_find(link, log) : NULL;
         struct peer *peer = core_peer_find(core, event->node);
         if (peer)
-            core_fork_freeze(core, log, peer, flow ? flow->offered : 0);
+            core_fork_freeze(core, log, peer, flow ? flow->offered : 0, &event->other);
         return;
     }
-    if (!link || log->source != link)
-        return; /* what followed the first failure */
+    if (!link ||
+        log->source != link) { /* what followed the first failure, or its order has ended */
+        core_fetch_spoilt(core, link, log, event->branch);
+        return;
+    }
     if (event->err != ERR_STALE && event->err != ERR_GAP)
         refuse(core, log, event->err);
     else if (++log->stale_count < STALE_MAX)
@@ -76,7 +79,9 @@ static void on_stored(struct core *core, const struct event_stored *event)
         return;
     require(log->storing > 0); /* an answer to an effect, once */
     log->storing--;
-    core_fetch_stored(core, log, event->branch, &event->cursor);
+    core_fetch_stored(core, log, event->branch, &event->cursor, link);
+    if (log->frozen && !event->branch)
+        log->branch = event->other; /* by now it may be known which one that is */
     if (event->parent_count > 0)
         core_fetch_parents(core, log, event->parents, event->parent_count);
     if (event->err != OK)

@@ -24,9 +24,17 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
                           "not a log for this peer");
         return;
     }
-    if (flow->log->own && !flow->log->frozen) /* it may hold more than it can prove and announce */
+    if (flow->log->own && !flow->log->frozen &&
+        !want->names_branch) /* it may hold more than it can prove and announce */
         core_own_offered(core, link, flow, want->next);
     flow->announce = false;
+    struct order order = { .next = want->next, .pending = want->pending };
+    if (want->names_branch) {
+        order.names_branch = true;
+        order.root = want->root;
+        core_sending_begin(core, link, flow, &order);
+        return;
+    }
     if (want->next >= flow->log->held.covered) {
         decline(core, link, flow);
         return;
@@ -34,6 +42,7 @@ void core_on_want(struct core *core, struct link *link, const struct message_wan
     flow->asked = false;
     /* R3: of a log whose author lost its end, nobody may reach the checkpoint that the peer was
      * once shown. What is held is then proven from the first record it lacks. */
-    bool reaches = want->pending <= flow->log->held.covered;
-    core_sending_begin(core, link, flow, want->next, reaches ? want->pending : want->next);
+    if (want->pending > flow->log->held.covered)
+        order.pending = want->next;
+    core_sending_begin(core, link, flow, &order);
 }

@@ -8,9 +8,14 @@
  * flows with something to send take turns. */
 #include "replication/core/state.h"
 
+static uint64_t covered_of(const struct flow *flow)
+{
+    return flow->branch ? flow->log->branch.covered : flow->log->held.covered;
+}
+
 static bool has_work(const struct flow *flow)
 {
-    uint64_t covered = flow->log->held.covered;
+    uint64_t covered = covered_of(flow);
     return flow->subscribed && covered > flow->next && covered >= flow->shown;
 }
 
@@ -37,22 +42,56 @@ static struct flow *ready_take(struct link *link)
     return flow;
 }
 
-void core_sending_begin(struct core *core, struct link *link, struct flow *flow, uint64_t next,
-                        uint64_t pending)
+static void find_branch(struct core *core, struct link *link, struct flow *flow,
+                        const struct order *order)
 {
-    (void)core;
+    flow->reading = true;
+    core_effect_add(core, EFFECT_FIND_BRANCH)->find_branch = (struct effect_find_branch){
+        .link = link->id, .log = flow->log->id, .size = order->pending, .root = order->root
+    };
+}
+
+void core_sending_begin(struct core *core, struct link *link, struct flow *flow,
+                        const struct order *order)
+{
     flow->subscribed = true;
     if (flow->reading) { /* the shell's answer belongs to the old order; begin after it */
         flow->again = true;
-        flow->again_next = next;
-        flow->again_pending = pending;
+        flow->again_order = *order;
         return;
     }
     flow->again = false;
     flow->shown_once = false;
-    flow->next = next;
-    flow->shown = pending;
-    core_sending_ready(link, flow);
+    flow->names_branch = order->names_branch;
+    flow->next = order->next;
+    flow->shown = order->pending;
+    if (!order->found)
+        flow->branch = false;
+    if (order->names_branch && !order->found)
+        find_branch(core, link, flow, order);
+    else
+        core_sending_ready(link, flow);
+}
+
+/* Whoever asks for a branch has others to ask, and another branch to ask for. */
+static void end_of_branch(struct core *core, struct link *link, struct flow *flow)
+{
+    core_sending_stop(flow);
+    flow->asked = true;
+    core_send_refusal(core, link, flow->log, REFUSAL_BRANCH, covered_of(flow),
+                      "no more of this branch");
+}
+
+void core_sending_go_on(struct core *core, struct link *link, struct flow *flow)
+{
+    if (flow->reading)
+        return;
+    if (flow->again)
+        core_sending_begin(core, link, flow, &flow->again_order);
+    else if (flow->names_branch && flow->subscribed && !has_work(flow))
+        end_of_branch(core, link, flow);
+    else
+        core_sending_ready(link, flow);
 }
 
 void core_sending_stop(struct flow *flow)
@@ -74,8 +113,8 @@ static uint64_t step_of(const struct core *core, const struct link *link)
 static void show(struct core *core, struct link *link, struct flow *flow)
 {
     uint64_t limit = flow->next + step_of(core, link);
-    if (limit > flow->log->held.covered)
-        limit = flow->log->held.covered; /* the store may be ahead of what we know */
+    if (limit > covered_of(flow))
+        limit = covered_of(flow); /* the store may be ahead of what we know */
     core_effect_add(core, EFFECT_SEND_CHECKPOINT)->send_checkpoint =
         (struct effect_send_checkpoint){
             .link = link->id,
@@ -83,6 +122,7 @@ static void show(struct core *core, struct link *link, struct flow *flow)
             .from = flow->shown,
             .at_least = flow->next < flow->shown ? flow->shown : flow->shown + 1,
             .limit = limit > flow->shown ? limit : flow->shown,
+            .branch = flow->branch,
         };
 }
 
@@ -94,6 +134,7 @@ static void send_records(struct core *core, struct link *link, struct flow *flow
         .first = flow->next,
         .end = flow->shown,
         .against = flow->shown,
+        .branch = flow->branch,
         .budget = link->batch_size < link->credit_send ? link->batch_size : link->credit_send,
     };
 }
@@ -105,11 +146,11 @@ void core_sending_run(struct core *core, struct link *link)
     while (!link->reading && link->ready_first) {
         struct flow *flow = link->ready_first;
         bool showing = !flow->shown_once || flow->next >= flow->shown;
-        if (has_work(flow) && !showing && link->credit_send < PACKAGE_ROOM)
+        if (!flow->reading && has_work(flow) && !showing && link->credit_send < PACKAGE_ROOM)
             return; /* R10: CREDIT will bring us back */
         ready_take(link);
-        if (!has_work(flow))
-            continue;
+        if (flow->reading || !has_work(flow))
+            continue; /* its branch is being looked for; or there is an end of it */
         link->reading = flow->reading = true;
         link->reading_since_ms = core->now_ms;
         if (showing)

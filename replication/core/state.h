@@ -22,6 +22,14 @@ struct peer {
     unsigned displaced_count;
 };
 
+/* What a WANT says. */
+struct order {
+    uint64_t next, pending;
+    bool names_branch;
+    bool found; /* it is the branch that is being sent already */
+    struct hash root;
+};
+
 /* One log on one link, both directions. */
 struct flow {
     struct log *log;
@@ -31,16 +39,20 @@ struct flow {
     bool announce;      /* tell it at the next opportunity, whatever it was told */
     bool asked;         /* it asked, and we had nothing for it: tell it when we do */
     bool waiting;       /* we would ask, once the link is admitted */
+    unsigned
+        declined; /* of a forked log: the branches (a bit each) of which it has no more for us */
     uint64_t retry_at_ms; /* it gave what does not verify: not asked before; UINT64_MAX: trusted */
     unsigned alarms;      /* of states, raised over this link, one bit each */
     /* sending */
     bool subscribed; /* the peer asked for the log */
+    bool names_branch; /* it named the branch: its order ends when it has all that is held of it */
+    bool branch;       /* the other branch of a forked log is sent */
     bool shown_once; /* a checkpoint was shown since it asked */
     uint64_t next;   /* the first record to send */
     uint64_t shown;  /* the checkpoint the peer has, and was shown last */
     bool reading;    /* the shell is at work on it */
-    bool again;      /* the peer asked anew meanwhile: begin with these two */
-    uint64_t again_next, again_pending;
+    bool again;      /* the peer asked anew meanwhile: begin with this */
+    struct order again_order;
     bool ready; /* stands in the link's queue of flows with something to send */
     struct flow *ready_next;
 };
@@ -53,6 +65,7 @@ struct link {
     bool outbound;
     bool closed; /* forgotten; freed at the end of the step */
     enum link_state state;
+    uint32_t version; /* of the protocol, that both sides speak */
     struct hash binding;
     uint64_t opened_at_ms, heard_at_ms, pinged_at_ms;
     bool heads_complete; /* the peer has announced everything it offers */
@@ -95,13 +108,14 @@ struct log {
     uint64_t receipts[CORE_HUB_MAX];
     uint64_t hub_holds[CORE_HUB_MAX]; /* less than its receipt: it lost the rest. UINT64_MAX: all */
 
-    bool frozen; /* forked: nothing is added to `held`, the other branch goes to `branch` */
+    bool frozen; /* forked: nobody writes it, no receipt is given; both branches are fetched */
     bool proven;
-    struct peer *fork_peer;
-    struct cursor branch;
+    struct peer *fork_peer; /* who showed the other branch */
+    struct cursor branch; /* the other branch; nothing pending: it is not known yet which that is */
 
     /* fetching: from one link at a time */
     struct link *source;
+    bool fetch_branch; /* of a frozen log: the other branch is asked for */
     uint64_t expected; /* the position after everything taken in, stored or under way */
     uint64_t shown;    /* size of the last checkpoint taken in since we asked; 0 none */
     struct hash shown_root;
@@ -195,6 +209,7 @@ void core_link_forget(struct core *core, struct link *link);
 void core_link_useful(struct link *link);
 
 /* ---- fetching.c: what we ask for ---- */
+/* Of what is being fetched, or was last: the log, or the other branch of a forked one. */
 struct cursor *core_log_fetch_cursor(struct log *log);
 void core_fetch_look(struct core *core, struct log *log);  /* queue it for a look */
 void core_fetch_run(struct core *core);                    /* look at all that are queued */
@@ -202,10 +217,14 @@ void core_fetch_stop(struct core *core, struct log *log);  /* no source any more
 void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
 /* What its source gave was no good: that link is not asked for a while, others may be. */
 void core_fetch_distrust(struct core *core, struct log *log);
+/* A peer gave all it has of a branch, and not all of that could be stored: asked again in a while.
+ */
+void core_fetch_spoilt(struct core *core, struct link *link, struct log *log, bool branch);
 void core_fetch_resume_due(struct core *core);
-/* The store answered: this is what is held now. */
-void core_fetch_stored(struct core *core, struct log *log, bool branch,
-                       const struct cursor *cursor);
+/* The store answered: this is what is held now. `from`: whose data that was, NULL when it is gone.
+ */
+void core_fetch_stored(struct core *core, struct log *log, bool branch, const struct cursor *cursor,
+                       const struct link *from);
 /* It says so of a log of ours: it should hold no more than we do, nor less than it has cosigned. */
 void core_own_offered(struct core *core, struct link *link, struct flow *flow, uint64_t size);
 /* The peer holds `size` records of it, as it says or shows. */
@@ -225,8 +244,10 @@ void core_admission_spend(struct core *core, struct link *link, uint64_t records
 void core_credit_give_back(struct core *core, struct link *link, uint64_t size);
 
 /* ---- sending.c: what we send to those who asked ---- */
-void core_sending_begin(struct core *core, struct link *link, struct flow *flow, uint64_t next,
-                        uint64_t pending);
+void core_sending_begin(struct core *core, struct link *link, struct flow *flow,
+                        const struct order *order);
+/* Something was sent, or will not be. */
+void core_sending_go_on(struct core *core, struct link *link, struct flow *flow);
 void core_sending_stop(struct flow *flow);
 void core_sending_ready(struct link *link, struct flow *flow);
 void core_sending_run(struct core *core, struct link *link);
@@ -235,6 +256,9 @@ void core_sending_run(struct core *core, struct link *link);
 bool core_log_is_tip(const struct log *log);
 void core_announce_all(struct core *core, struct link *link);
 void core_announce_growth(struct core *core, struct log *log); /* `covered` has grown */
+/* Either branch of a forked log has grown, by what came from there: who else asked in vain may ask
+ * again. */
+void core_announce_branch(struct core *core, struct log *log, const struct link *from);
 void core_announce_one(struct core *core, struct link *link, struct log *log);
 void core_announce_run(struct core *core, struct link *link);
 
@@ -264,7 +288,9 @@ void core_hub_has(struct log *log, const struct peer *hub, uint64_t size);
 void core_hub_lacks(struct core *core, struct link *link);
 
 /* ---- forking.c ---- */
-void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uint64_t seen);
+/* `other`: what is held, and to be fetched, of the other branch. */
+void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uint64_t seen,
+                      const struct cursor *other);
 void core_fork_proven(struct core *core, struct log *log, const struct peer *except);
 void core_fork_tell_all(struct core *core, struct link *link);
 /* The peer that writes the log, or NULL when that is this node. */
@@ -294,6 +320,7 @@ void core_on_package_stored(struct core *core, const struct event_stored *event)
 void core_on_receipt_signed(struct core *core, const struct event_receipt_signed *event);
 void core_on_receipt_stored(struct core *core, const struct event_receipt_stored *event);
 void core_on_fork_stored(struct core *core, const struct event_fork_stored *event);
+void core_on_branch_found(struct core *core, const struct event_branch_found *event);
 
 /* ---- one for each message: on_*.c; the link is ready, save for the hello ---- */
 void core_on_hello(struct core *core, struct link *link, const struct message_hello *hello);

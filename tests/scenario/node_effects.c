@@ -12,7 +12,7 @@ static void send_checkpoint(struct node *node, const struct effect_send_checkpoi
     answer->checkpoint_sent =
         (struct event_checkpoint_sent){ .link = effect->link, .log = effect->log };
     require(note);
-    struct merkle_source source = history_source(&log->main);
+    struct merkle_source source = history_source(effect->branch ? &log->branch : &log->main);
     message.type = MESSAGE_CHECKPOINT;
     message.checkpoint.note = bytes_of(note->note, note->note_size);
     message.checkpoint.from = effect->from;
@@ -28,11 +28,12 @@ static uint64_t send_package(struct node *node, const struct effect_send_records
 {
     static struct message message;
     struct store_log *log = store_find(&node->store, &effect->log);
-    struct merkle_source source = history_source(&log->main);
+    struct history *history = effect->branch ? &log->branch : &log->main;
+    struct merkle_source source = history_source(history);
     struct buffer body = { 0 }, bytes = { 0 };
     uint64_t max = package_count_max(first, effect->against);
     for (*count = 0; *count < max && first + *count < effect->end; (*count)++) {
-        struct bytes record = log->main.records[first + *count];
+        struct bytes record = history->records[first + *count];
         if (*count > 0 && body.size + record.size > room)
             break;
         buffer_append_bytes(&body, record);
@@ -82,6 +83,34 @@ static void send_log(struct node *node, const struct effect *effect)
     transmit_message(node, effect->send_log.link, &message);
 }
 
+static void send_want(struct node *node, const struct effect_send_want *effect)
+{
+    static struct message message;
+    struct store_log *log = store_find(&node->store, &effect->log);
+    struct history *history = effect->branch ? &log->branch : &log->main;
+    message.type = MESSAGE_WANT;
+    message.want = (struct message_want){
+        .log = effect->log, .next = effect->next, .pending = effect->pending, .names_branch = true
+    };
+    require(history_cursor(history).pending == effect->pending);
+    message.want.root = history->notes[history->pending].root;
+    transmit_message(node, effect->link, &message);
+}
+
+static void find_branch(struct node *node, const struct effect_find_branch *effect)
+{
+    struct event *event = event_add(node, EVENT_BRANCH_FOUND);
+    event->branch_found = (struct event_branch_found){ .link = effect->link, .log = effect->log };
+    event->branch_found.err = store_find_branch(&node->store, effect, &event->branch_found.branch);
+}
+
+/* Of a forked log; nothing of the other branch otherwise. */
+static struct cursor other_cursor(struct node *node, const struct log_id *id)
+{
+    struct store_log *log = store_find(&node->store, id);
+    return log ? history_cursor(&log->branch) : (struct cursor){ 0 };
+}
+
 static void answer_stored(struct node *node, enum event_type type, const char *from, bool branch,
                           uint64_t link, const struct log_id *id, uint64_t size, enum err err,
                           bool proven, bool first)
@@ -95,6 +124,7 @@ static void answer_stored(struct node *node, enum event_type type, const char *f
                                            .branch = branch,
                                            .err = err,
                                            .cursor = history_cursor(history),
+                                           .other = other_cursor(node, id),
                                            .size = size,
                                            .proven = proven };
     if (first)
@@ -128,6 +158,7 @@ static void do_store_receipt(struct node *node, const struct effect_store_receip
         node->receipt_err != OK
             ? node->receipt_err
             : store_receipt(&node->store, effect, &event->receipt_stored.proven);
+    event->receipt_stored.other = other_cursor(node, &effect->log);
 }
 
 static void do_store_fork(struct node *node, const struct effect_store_fork *effect)
@@ -137,6 +168,10 @@ static void do_store_fork(struct node *node, const struct effect_store_fork *eff
         (struct event_fork_stored){ .fork_node = effect->fork_node, .log = effect->log };
     event->fork_stored.err =
         node->receipt_err != OK ? node->receipt_err : store_fork(&node->store, effect);
+    struct store_log *log = store_find(&node->store, &effect->log);
+    if (log)
+        event->fork_stored.cursor = history_cursor(&log->main);
+    event->fork_stored.other = other_cursor(node, &effect->log);
 }
 
 static void do_sign_receipt(struct node *node, const struct effect_sign_receipt *effect)
@@ -183,6 +218,12 @@ static void carry_out(struct node *node, const struct effect *effect)
     case EFFECT_SEND_RECEIPT:
     case EFFECT_SEND_FORK:
         send_log(node, effect);
+        break;
+    case EFFECT_SEND_WANT:
+        send_want(node, &effect->send_want);
+        break;
+    case EFFECT_FIND_BRANCH:
+        find_branch(node, &effect->find_branch);
         break;
     case EFFECT_STORE_CHECKPOINT:
         do_store_checkpoint(node, &effect->store_checkpoint);

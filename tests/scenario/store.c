@@ -290,6 +290,14 @@ void store_write(struct store *store, struct store_log *log, size_t count, uint8
 /* ---- forks -------------------------------------------------------------------------------------
  */
 
+/* What the other branch is fetched up to: the smallest note that is known of it. */
+static void aim(struct store_log *log, uint64_t size, const struct hash *root, struct bytes note)
+{
+    const struct store_note *pending = history_pending(&log->branch);
+    if (log->branch.count == 0 && (!pending || pending->size > size))
+        history_note(&log->branch, size, root, note);
+}
+
 static void freeze(struct store_log *log, const char *fork_node)
 {
     if (log->frozen)
@@ -346,6 +354,48 @@ static bool prove_by_position(struct store_log *log)
     return false;
 }
 
+enum relation { NOT_KNOWN, THE_SAME, ANOTHER };
+
+/* What is held, or accepted, beside one side of a proof. */
+static enum relation relate(struct store_log *log, const struct fork_proof *proof,
+                            const struct fork_branch *side, const struct checkpoint *checkpoint)
+{
+    struct history *main = &log->main;
+    const struct store_note *pending = history_pending(main);
+    struct merkle_source source = history_source(main);
+    struct hash root;
+    if (checkpoint->size <= main->count) {
+        require(merkle_root(&source, checkpoint->size, &root) == OK);
+        return hash_equal(&root, &checkpoint->root) ? THE_SAME : ANOTHER;
+    }
+    if (proof->has_position && proof->position < main->count)
+        return hash_equal(&main->leaves[proof->position], &side->leaf) ? THE_SAME : ANOTHER;
+    if (pending && pending->size == checkpoint->size)
+        return hash_equal(&pending->root, &checkpoint->root) ? THE_SAME : ANOTHER;
+    return NOT_KNOWN;
+}
+
+/* Which of the two is the other branch here; with nothing held, the second. */
+static void aim_by_proof(struct store_log *log)
+{
+    static struct fork_proof proof;
+    struct checkpoint a, b;
+    if (log->proof.size == 0)
+        return;
+    require(fork_proof_decode(&proof, buffer_bytes(&log->proof)) == OK);
+    require(checkpoint_parse(&a, proof.a.note) == OK && checkpoint_parse(&b, proof.b.note) == OK);
+    enum relation to_a = relate(log, &proof, &proof.a, &a);
+    enum relation to_b = relate(log, &proof, &proof.b, &b);
+    if (to_a == NOT_KNOWN && to_b == NOT_KNOWN && log->main.count == 0) {
+        history_note(&log->main, a.size, &a.root, proof.a.note);
+        to_a = THE_SAME;
+    }
+    if (to_b == ANOTHER || (to_b == NOT_KNOWN && to_a == THE_SAME))
+        aim(log, b.size, &b.root, proof.b.note);
+    else if (to_a != NOT_KNOWN || to_b != NOT_KNOWN)
+        aim(log, a.size, &a.root, proof.a.note);
+}
+
 enum err store_fork(struct store *store, const struct effect_store_fork *effect)
 {
     struct sign_key key;
@@ -359,6 +409,7 @@ enum err store_fork(struct store *store, const struct effect_store_fork *effect)
     if (!log->proven)
         buffer_append_bytes(&log->proof, effect->proof);
     log->proven = true;
+    aim_by_proof(log);
     return OK;
 }
 
@@ -398,13 +449,11 @@ enum err store_checkpoint(struct store *store, const struct effect_store_checkpo
     enum err err = checkpoint_open(&checkpoint, message->note, &key.public);
     if (err != OK)
         return err;
-    if (log->frozen && !effect->branch)
-        return ERR_STALE;
     if (covers_more(history, &checkpoint, message->note))
         return OK;
     uint64_t pending_size = pending ? pending->size : 0;
     struct hash from_root = pending ? pending->root : empty;
-    if (message->from == history->count && checkpoint.size < pending_size) {
+    if (!log->frozen && message->from == history->count && checkpoint.size < pending_size) {
         struct merkle_source source = history_source(history);
         require(merkle_root(&source, history->count, &from_root) == OK);
     } else if (message->from != pending_size) {
@@ -418,6 +467,9 @@ enum err store_checkpoint(struct store *store, const struct effect_store_checkpo
         return err;
     if (effect->branch)
         return ERR_PROOF;
+    if (log->frozen)
+        return ERR_STALE;
+    aim(log, checkpoint.size, &checkpoint.root, message->note);
     freeze(log, effect->node); /* signed by the log's key, and yet no continuation */
     *proven = prove_same_size(log, &checkpoint, message->note);
     return ERR_FORK;
@@ -437,20 +489,28 @@ static enum err keep_record(void *context, uint64_t position, const struct recor
     return OK;
 }
 
-/* Notes whose size was reached since `before` must have the root of the tree. */
-static bool notes_agree(struct history *history, size_t before)
+/* The note whose size was reached since `before` and that has another root than the tree. */
+static struct store_note *note_of_another(struct history *history, size_t before)
 {
     struct merkle_source source = history_source(history);
     for (size_t i = 0; i < history->note_count; i++) {
-        const struct store_note *note = &history->notes[i];
+        struct store_note *note = &history->notes[i];
         struct hash root;
         if (note->size <= before || note->size > history->count)
             continue;
         require(merkle_root(&source, note->size, &root) == OK);
         if (!hash_equal(&root, &note->root))
-            return false;
+            return note;
     }
-    return true;
+    return NULL;
+}
+
+static void note_forget(struct history *history, struct store_note *note)
+{
+    size_t index = (size_t)(note - history->notes);
+    memmove(note, note + 1, (history->note_count - index - 1) * sizeof *note);
+    history->note_count--;
+    history->pending -= history->pending > index;
 }
 
 enum err store_package(struct store *store, const struct effect_store_package *effect, bool *proven,
@@ -464,7 +524,7 @@ enum err store_package(struct store *store, const struct effect_store_package *e
     struct merkle_source held = history_source(history);
     struct hash leaves[MERKLE_BLOCK_SIZE];
     struct kept kept = { 0 };
-    if (!pending || package->first > history->count || (log->frozen && !effect->branch))
+    if (!pending || package->first > history->count)
         return ERR_GAP;
     checkpoint.size = pending->size;
     checkpoint.root = pending->root;
@@ -478,11 +538,19 @@ enum err store_package(struct store *store, const struct effect_store_package *e
         }
         buffer_close(&kept.wires[i]);
     }
-    if (err == OK && !notes_agree(history, before)) {
+    struct store_note *another = err == OK ? note_of_another(history, before) : NULL;
+    if (another) {
+        bool is_news = !log->frozen;
+        if (!effect->branch)
+            aim(log, another->size, &another->root, note_bytes(another));
+        note_forget(history, another);
         freeze(log, effect->node);
-        return ERR_FORK;
+        if (is_news)
+            return ERR_FORK;
     }
-    if (err == OK && effect->branch && !log->proven)
+    if (err == OK && log->frozen && !effect->branch)
+        aim_by_proof(log);
+    if (err == OK && log->frozen && !log->proven)
         *proven = prove_by_position(log);
     return err;
 }
@@ -520,6 +588,7 @@ enum err store_receipt(struct store *store, const struct effect_store_receipt *e
         return err;
     require(merkle_root(&source, checkpoint.size, &root) == OK);
     if (!hash_equal(&root, &checkpoint.root)) {
+        aim(log, checkpoint.size, &checkpoint.root, effect->note);
         freeze(log, effect->hub);
         *proven = prove_same_size(log, &checkpoint, effect->note);
         return ERR_FORK;
@@ -555,13 +624,33 @@ enum err store_cosign(struct store *store, const char *hub,
     return OK;
 }
 
+static bool has_root(struct history *history, uint64_t size, const struct hash *root)
+{
+    struct merkle_source source = history_source(history);
+    struct hash held;
+    if (size > history->count)
+        return false;
+    require(merkle_root(&source, size, &held) == OK);
+    return hash_equal(&held, root);
+}
+
+enum err store_find_branch(struct store *store, const struct effect_find_branch *effect,
+                           bool *branch)
+{
+    struct store_log *log = store_find(store, &effect->log);
+    *branch = log && !has_root(&log->main, effect->size, &effect->root);
+    return log && (!*branch || has_root(&log->branch, effect->size, &effect->root)) ? OK
+                                                                                    : ERR_NOT_FOUND;
+}
+
 const struct store_note *store_choose(const struct store_log *log,
                                       const struct effect_send_checkpoint *effect)
 {
+    const struct history *history = effect->branch ? &log->branch : &log->main;
     const struct store_note *best = NULL;
-    for (size_t i = 0; i < log->main.note_count; i++) {
-        const struct store_note *note = &log->main.notes[i];
-        if (note->size < effect->at_least || note->size > log->main.count)
+    for (size_t i = 0; i < history->note_count; i++) {
+        const struct store_note *note = &history->notes[i];
+        if (note->size < effect->at_least || note->size > history->count)
             continue;
         if (note->size <= effect->limit || !best)
             best = note;

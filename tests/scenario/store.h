@@ -71,6 +71,8 @@ enum err store_receipt(struct store *store, const struct effect_store_receipt *e
 enum err store_fork(struct store *store, const struct effect_store_fork *effect);
 enum err store_cosign(struct store *store, const char *hub,
                       const struct effect_sign_receipt *effect);
+enum err store_find_branch(struct store *store, const struct effect_find_branch *effect,
+                           bool *branch);
 /* The note to be shown, or NULL. */
 const struct store_note *store_choose(const struct store_log *log,
                                       const struct effect_send_checkpoint *effect);

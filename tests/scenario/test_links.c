@@ -17,7 +17,7 @@ static struct world *two(struct node **hub, struct node **ardabil)
 static enum delivery another_version(struct node *to, struct message *message)
 {
     if (message->type == MESSAGE_HELLO && strcmp(to->name, "hub") == 0)
-        message->hello.protocol_min = message->hello.protocol_max = 2;
+        message->hello.protocol_min = message->hello.protocol_max = PROTOCOL_VERSION_MAX + 1;
     return DELIVER;
 }
 

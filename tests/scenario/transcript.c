@@ -69,7 +69,7 @@ static const char *refusal_name(uint32_t code)
 {
     static const char *const names[] = { "?",          "GAP",       "PROOF", "SIGNATURE",    "FORK",
                                          "COMMITMENT", "MALFORMED", "FULL",  "NOT_ADMITTED", "BUSY",
-                                         "UNWANTED" };
+                                         "UNWANTED",   "BRANCH" };
     return code < sizeof names / sizeof *names ? names[code] : "?";
 }
 
@@ -92,6 +92,9 @@ static void add_content(struct world *world, const struct message *message)
         add_log(world, &message->want.log);
         transcript_addf(world, " next=%llu pending=%llu", (ull)message->want.next,
                         (ull)message->want.pending);
+        if (message->want.names_branch)
+            transcript_addf(world, " of %02x%02x", message->want.root.bytes[0],
+                            message->want.root.bytes[1]);
         break;
     case MESSAGE_CHECKPOINT:
         add_note(world, message->checkpoint.note);

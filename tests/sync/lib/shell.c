@@ -129,6 +129,24 @@ static void send_built(struct shell *shell, const struct effect_send_log *effect
     buffer_close(&message);
 }
 
+static void send_want(struct shell *shell, const struct effect_send_want *effect)
+{
+    struct buffer message = { 0 };
+    if (replica_send_want(shell->replica, effect, &message) == OK)
+        put_message(shell, buffer_bytes(&message));
+    buffer_close(&message);
+}
+
+static void find_branch(struct shell *shell, const struct effect_find_branch *effect)
+{
+    struct event event = { .type = EVENT_BRANCH_FOUND };
+    event.branch_found.link = effect->link;
+    event.branch_found.log = effect->log;
+    event.branch_found.err =
+        replica_find_branch(shell->replica, effect, &event.branch_found.branch);
+    step(shell, &event);
+}
+
 /* What could not be stored is not there, whatever the result says. */
 static void forget_result(struct shell *shell, const struct log_id *log, struct store_txn *txn,
                           enum err err, struct replica_result *result)
@@ -141,6 +159,8 @@ static void forget_result(struct shell *shell, const struct log_id *log, struct 
         core_log_status(shell->core, i, &status);
         if (log_id_equal(&status.log, log))
             result->cursor = status.held;
+        if (log_id_equal(&status.log, log))
+            result->other = status.branch;
     }
 }
 
@@ -166,6 +186,7 @@ static void fill_stored(struct event_stored *stored, const struct replica_result
 {
     stored->err = result->err;
     stored->cursor = result->cursor;
+    stored->other = result->other;
     stored->proven = result->proven;
     stored->parents = result->parents;
     stored->parent_count = result->parent_count;
@@ -216,6 +237,7 @@ static void store_receipt(struct shell *shell, const struct effect_store_receipt
     event.receipt_stored.size = result.receipt_size;
     event.receipt_stored.err = result.err;
     event.receipt_stored.proven = result.proven;
+    event.receipt_stored.other = result.other;
     step(shell, &event);
     replica_result_close(&result);
 }
@@ -230,6 +252,8 @@ static void store_fork(struct shell *shell, const struct effect_store_fork *effe
     event.fork_stored.fork_node = effect->fork_node;
     event.fork_stored.log = effect->log;
     event.fork_stored.err = result.err;
+    event.fork_stored.cursor = result.cursor;
+    event.fork_stored.other = result.other;
     step(shell, &event);
     replica_result_close(&result);
 }
@@ -268,6 +292,12 @@ static void carry_out(struct shell *shell, const struct effects *effects,
         break;
     case EFFECT_SEND_FORK:
         send_built(shell, &effect->send_log, replica_send_fork);
+        break;
+    case EFFECT_SEND_WANT:
+        send_want(shell, &effect->send_want);
+        break;
+    case EFFECT_FIND_BRANCH:
+        find_branch(shell, &effect->find_branch);
         break;
     case EFFECT_STORE_CHECKPOINT:
         store_checkpoint(shell, &effect->store_checkpoint);

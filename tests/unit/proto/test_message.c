@@ -132,6 +132,34 @@ Test(message, one_field_more_or_less_is_refused)
     buffer_close(&out);
 }
 
+/* The only message with two forms: the longer one came with version 2. */
+Test(message, a_want_may_name_a_branch_by_its_root)
+{
+    static const char *const fields[] = { "03", LOG, "00", "cd0539", HASH };
+    static const char *const cases[] = { "c0", "c41f" A16 A8 A4 A2 A1, "c421" A32 A1, "" };
+    struct buffer form = { 0 }, again = { 0 };
+    append_form(&form, "95", fields, COUNT(fields), SIZE_MAX, NULL);
+    cr_assert_eq(decode(buffer_bytes(&form)), OK);
+    cr_assert(decoded.want.names_branch);
+    cr_assert_eq(decoded.want.root.bytes[1], 0x41);
+    cr_assert_eq(message_encode(&again, &decoded), OK);
+    cr_assert(bytes_equal(buffer_bytes(&form), buffer_bytes(&again)));
+    assert_strict(buffer_bytes(&form), decode);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        buffer_clear(&form);
+        append_form(&form, "95", fields, COUNT(fields), 4, cases[i]);
+        cr_expect_eq(decode(buffer_bytes(&form)), ERR_MALFORMED, "%s", cases[i]);
+    }
+    buffer_clear(&form); /* a branch is named by something that is in it */
+    append_form(&form, "95", fields, COUNT(fields), 3, "00");
+    cr_expect_eq(decode(buffer_bytes(&form)), ERR_MALFORMED);
+    decoded.want.pending = 0;
+    cr_expect_eq(message_encode(&again, &decoded), ERR_INVALID);
+    cr_assert_not(example(&form, MESSAGE_WANT)->want.names_branch, "nor is a field left over");
+    buffer_close(&form);
+    buffer_close(&again);
+}
+
 Test(message, an_unknown_type_is_a_matter_of_version_and_anything_else_is_malformed)
 {
     static const struct {
@@ -163,79 +191,122 @@ Test(message, every_limit_is_held_on_both_sides)
         const char *by;
         enum err err;
     } rows[] = {
-        { MESSAGE_HELLO, 1, "00", ERR_MALFORMED }, { MESSAGE_HELLO, 1, "02", OK },
+        { MESSAGE_HELLO, 1, "00", ERR_MALFORMED },
+        { MESSAGE_HELLO, 1, "02", OK },
         { MESSAGE_HELLO, 1, "03", ERR_MALFORMED }, /* the least above the most */
         { MESSAGE_HELLO, 2, "ceffffffff", OK },
         { MESSAGE_HELLO, 2, "cf0000000100000000", ERR_MALFORMED },
-        { MESSAGE_HELLO, 3, "d920" A32, OK }, { MESSAGE_HELLO, 3, "d921" A32 A1, ERR_MALFORMED },
-        { MESSAGE_HELLO, 3, "a0", ERR_MALFORMED }, { MESSAGE_HELLO, 3, "a131", ERR_MALFORMED },
-        { MESSAGE_HELLO, 4, "00", ERR_MALFORMED }, { MESSAGE_HELLO, 4, "02", OK },
-        { MESSAGE_HELLO, 4, "03", ERR_MALFORMED }, { MESSAGE_HELLO, 5, "a0", OK },
-        { MESSAGE_HELLO, 5, "d940" A64, OK }, { MESSAGE_HELLO, 5, "d941" A64 A1, ERR_MALFORMED },
+        { MESSAGE_HELLO, 3, "d920" A32, OK },
+        { MESSAGE_HELLO, 3, "d921" A32 A1, ERR_MALFORMED },
+        { MESSAGE_HELLO, 3, "a0", ERR_MALFORMED },
+        { MESSAGE_HELLO, 3, "a131", ERR_MALFORMED },
+        { MESSAGE_HELLO, 4, "00", ERR_MALFORMED },
+        { MESSAGE_HELLO, 4, "02", OK },
+        { MESSAGE_HELLO, 4, "03", ERR_MALFORMED },
+        { MESSAGE_HELLO, 5, "a0", OK },
+        { MESSAGE_HELLO, 5, "d940" A64, OK },
+        { MESSAGE_HELLO, 5, "d941" A64 A1, ERR_MALFORMED },
         { MESSAGE_HELLO, 6, "c41f" A16 A8 A4 A2 A1, ERR_MALFORMED },
-        { MESSAGE_HELLO, 6, "c421" A32 A1, ERR_MALFORMED }, { MESSAGE_HELLO, 7, MOST, OK },
-        { MESSAGE_HELLO, 7, TOO_MUCH, ERR_MALFORMED }, { MESSAGE_HELLO, 7, "00", OK },
+        { MESSAGE_HELLO, 6, "c421" A32 A1, ERR_MALFORMED },
+        { MESSAGE_HELLO, 7, MOST, OK },
+        { MESSAGE_HELLO, 7, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_HELLO, 7, "00", OK },
 
-        { MESSAGE_HEADS, 1, "c2", OK }, { MESSAGE_HEADS, 1, "c0", ERR_MALFORMED },
-        { MESSAGE_HEADS, 1, "01", ERR_MALFORMED }, { MESSAGE_HEADS, 2, "90", OK },
+        { MESSAGE_HEADS, 1, "c2", OK },
+        { MESSAGE_HEADS, 1, "c0", ERR_MALFORMED },
+        { MESSAGE_HEADS, 1, "01", ERR_MALFORMED },
+        { MESSAGE_HEADS, 2, "90", OK },
         { MESSAGE_HEADS, 2, "91 92" LOG MOST, OK },
         { MESSAGE_HEADS, 2, "91 92" LOG TOO_MUCH, ERR_MALFORMED },
         { MESSAGE_HEADS, 2, "91 91" LOG, ERR_MALFORMED },
         { MESSAGE_HEADS, 2, "91 93" LOG "00 00", ERR_MALFORMED },
         { MESSAGE_HEADS, 2, "91 92" BAD_LOG "00", ERR_MALFORMED },
-        { MESSAGE_HEADS, 2, "91 c0", ERR_MALFORMED }, { MESSAGE_HEADS, 2, "80", ERR_MALFORMED },
+        { MESSAGE_HEADS, 2, "91 c0", ERR_MALFORMED },
+        { MESSAGE_HEADS, 2, "80", ERR_MALFORMED },
 
-        { MESSAGE_WANT, 1, BAD_LOG, ERR_MALFORMED }, { MESSAGE_WANT, 1, "c0", ERR_MALFORMED },
-        { MESSAGE_WANT, 2, MOST, OK }, { MESSAGE_WANT, 2, TOO_MUCH, ERR_MALFORMED },
-        { MESSAGE_WANT, 3, MOST, OK }, { MESSAGE_WANT, 3, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_WANT, 1, BAD_LOG, ERR_MALFORMED },
+        { MESSAGE_WANT, 1, "c0", ERR_MALFORMED },
+        { MESSAGE_WANT, 2, MOST, OK },
+        { MESSAGE_WANT, 2, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_WANT, 3, MOST, OK },
+        { MESSAGE_WANT, 3, TOO_MUCH, ERR_MALFORMED },
 
-        { MESSAGE_CHECKPOINT, 1, "c400", ERR_MALFORMED }, { MESSAGE_CHECKPOINT, 1, "c40161", OK },
-        { MESSAGE_CHECKPOINT, 1, "a161", ERR_MALFORMED }, { MESSAGE_CHECKPOINT, 2, MOST, OK },
-        { MESSAGE_CHECKPOINT, 2, TOO_MUCH, ERR_MALFORMED }, { MESSAGE_CHECKPOINT, 3, "90", OK },
+        { MESSAGE_CHECKPOINT, 1, "c400", ERR_MALFORMED },
+        { MESSAGE_CHECKPOINT, 1, "c40161", OK },
+        { MESSAGE_CHECKPOINT, 1, "a161", ERR_MALFORMED },
+        { MESSAGE_CHECKPOINT, 2, MOST, OK },
+        { MESSAGE_CHECKPOINT, 2, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_CHECKPOINT, 3, "90", OK },
         { MESSAGE_CHECKPOINT, 3, "91 c41f" A16 A8 A4 A2 A1, ERR_MALFORMED },
         { MESSAGE_CHECKPOINT, 3, "91 c421" A32 A1, ERR_MALFORMED },
 
         { MESSAGE_PACKAGE, 1, BAD_LOG, ERR_MALFORMED },
         { MESSAGE_PACKAGE, 2, "cd0501", ERR_MALFORMED }, /* its last is not below `against` */
         { MESSAGE_PACKAGE, 2, "cd04ff", ERR_MALFORMED }, /* over the border of two blocks */
-        { MESSAGE_PACKAGE, 2, "cd04c7", OK }, /* up to that border */
+        { MESSAGE_PACKAGE, 2, "cd04c7", OK },            /* up to that border */
         { MESSAGE_PACKAGE, 2, "cd04c8", ERR_MALFORMED },
         { MESSAGE_PACKAGE, 2, TOO_MUCH, ERR_MALFORMED },
         { MESSAGE_PACKAGE, 2, MOST, ERR_MALFORMED },
-        { MESSAGE_PACKAGE, 3, "00", ERR_MALFORMED }, { MESSAGE_PACKAGE, 3, "01", OK },
-        { MESSAGE_PACKAGE, 3, "3a", ERR_MALFORMED }, { MESSAGE_PACKAGE, 3, "cd0101", ERR_MALFORMED },
-        { MESSAGE_PACKAGE, 4, "cd0538", ERR_MALFORMED }, { MESSAGE_PACKAGE, 4, MOST, OK },
-        { MESSAGE_PACKAGE, 4, TOO_MUCH, ERR_MALFORMED }, { MESSAGE_PACKAGE, 5, "00", OK },
-        { MESSAGE_PACKAGE, 5, "02", ERR_MALFORMED }, { MESSAGE_PACKAGE, 6, "c400", ERR_MALFORMED },
-        { MESSAGE_PACKAGE, 6, "c40100", OK }, { MESSAGE_PACKAGE, 7, "90", OK },
+        { MESSAGE_PACKAGE, 3, "00", ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 3, "01", OK },
+        { MESSAGE_PACKAGE, 3, "3a", ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 3, "cd0101", ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 4, "cd0538", ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 4, MOST, OK },
+        { MESSAGE_PACKAGE, 4, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 5, "00", OK },
+        { MESSAGE_PACKAGE, 5, "02", ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 6, "c400", ERR_MALFORMED },
+        { MESSAGE_PACKAGE, 6, "c40100", OK },
+        { MESSAGE_PACKAGE, 7, "90", OK },
 
-        { MESSAGE_RECEIPT, 1, "c400", ERR_MALFORMED }, { MESSAGE_RECEIPT, 1, "c40100", OK },
-        { MESSAGE_CREDIT, 1, MOST, OK }, { MESSAGE_CREDIT, 1, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_RECEIPT, 1, "c400", ERR_MALFORMED },
+        { MESSAGE_RECEIPT, 1, "c40100", OK },
+        { MESSAGE_CREDIT, 1, MOST, OK },
+        { MESSAGE_CREDIT, 1, TOO_MUCH, ERR_MALFORMED },
 
-        { MESSAGE_REFUSAL, 1, BAD_LOG, ERR_MALFORMED }, { MESSAGE_REFUSAL, 2, "00", ERR_MALFORMED },
-        { MESSAGE_REFUSAL, 2, "0a", OK }, { MESSAGE_REFUSAL, 2, "0b", ERR_MALFORMED },
-        { MESSAGE_REFUSAL, 3, MOST, OK }, { MESSAGE_REFUSAL, 3, TOO_MUCH, ERR_MALFORMED },
-        { MESSAGE_REFUSAL, 4, "a0", OK }, { MESSAGE_REFUSAL, 4, TEXT256, OK },
-        { MESSAGE_REFUSAL, 4, TEXT257, ERR_MALFORMED }, { MESSAGE_REFUSAL, 4, "a1ff", ERR_MALFORMED },
+        { MESSAGE_REFUSAL, 1, BAD_LOG, ERR_MALFORMED },
+        { MESSAGE_REFUSAL, 2, "00", ERR_MALFORMED },
+        { MESSAGE_REFUSAL, 2, "0b", OK },
+        { MESSAGE_REFUSAL, 2, "0c", ERR_MALFORMED },
+        { MESSAGE_REFUSAL, 3, MOST, OK },
+        { MESSAGE_REFUSAL, 3, TOO_MUCH, ERR_MALFORMED },
+        { MESSAGE_REFUSAL, 4, "a0", OK },
+        { MESSAGE_REFUSAL, 4, TEXT256, OK },
+        { MESSAGE_REFUSAL, 4, TEXT257, ERR_MALFORMED },
+        { MESSAGE_REFUSAL, 4, "a1ff", ERR_MALFORMED },
 
-        { MESSAGE_FORK, 1, "c400", ERR_MALFORMED }, { MESSAGE_FORK, 1, "c40100", OK },
-        { MESSAGE_PING, 1, "00", OK }, { MESSAGE_PING, 1, "ff", ERR_MALFORMED },
+        { MESSAGE_FORK, 1, "c400", ERR_MALFORMED },
+        { MESSAGE_FORK, 1, "c40100", OK },
+        { MESSAGE_PING, 1, "00", OK },
+        { MESSAGE_PING, 1, "ff", ERR_MALFORMED },
         { MESSAGE_PONG, 1, "cfffffffffffffffff", OK },
 
-        { MESSAGE_CLOSE, 1, "00", OK }, { MESSAGE_CLOSE, 1, "09", OK },
-        { MESSAGE_CLOSE, 1, "0a", ERR_MALFORMED }, { MESSAGE_CLOSE, 2, "a0", OK },
-        { MESSAGE_CLOSE, 2, TEXT256, OK }, { MESSAGE_CLOSE, 2, TEXT257, ERR_MALFORMED },
+        { MESSAGE_CLOSE, 1, "00", OK },
+        { MESSAGE_CLOSE, 1, "09", OK },
+        { MESSAGE_CLOSE, 1, "0a", ERR_MALFORMED },
+        { MESSAGE_CLOSE, 2, "a0", OK },
+        { MESSAGE_CLOSE, 2, TEXT256, OK },
+        { MESSAGE_CLOSE, 2, TEXT257, ERR_MALFORMED },
 
-        { MESSAGE_ENROL, 1, "a0", ERR_MALFORMED }, { MESSAGE_ENROL, 1, "a141", ERR_MALFORMED },
-        { MESSAGE_ENROL, 2, "a0", ERR_MALFORMED }, { MESSAGE_ENROL, 2, "b0" A16, OK },
-        { MESSAGE_ENROL, 2, "b1" A16 A1, ERR_MALFORMED }, { MESSAGE_ENROL, 2, "a2d8a7", ERR_MALFORMED },
+        { MESSAGE_ENROL, 1, "a0", ERR_MALFORMED },
+        { MESSAGE_ENROL, 1, "a141", ERR_MALFORMED },
+        { MESSAGE_ENROL, 2, "a0", ERR_MALFORMED },
+        { MESSAGE_ENROL, 2, "b0" A16, OK },
+        { MESSAGE_ENROL, 2, "b1" A16 A1, ERR_MALFORMED },
+        { MESSAGE_ENROL, 2, "a2d8a7", ERR_MALFORMED },
         { MESSAGE_ENROL, 3, "c421" A32 A1, ERR_MALFORMED },
-        { MESSAGE_ENROL, 4, "c410" A16, ERR_MALFORMED }, { MESSAGE_ENROL, 5, KEY, ERR_MALFORMED },
+        { MESSAGE_ENROL, 4, "c410" A16, ERR_MALFORMED },
+        { MESSAGE_ENROL, 5, KEY, ERR_MALFORMED },
 
-        { MESSAGE_ENROLLED, 1, "00", ERR_MALFORMED }, { MESSAGE_ENROLLED, 1, "03", OK },
-        { MESSAGE_ENROLLED, 1, "04", ERR_MALFORMED }, { MESSAGE_ENROLLED, 2, TEXT256, OK },
-        { MESSAGE_ENROLLED, 2, TEXT257, ERR_MALFORMED }, { MESSAGE_ENROLLED, 3, "a0", OK },
-        { MESSAGE_ENROLLED, 3, "d920" A32, OK }, { MESSAGE_ENROLLED, 3, "d921" A32 A1, ERR_MALFORMED },
+        { MESSAGE_ENROLLED, 1, "00", ERR_MALFORMED },
+        { MESSAGE_ENROLLED, 1, "03", OK },
+        { MESSAGE_ENROLLED, 1, "04", ERR_MALFORMED },
+        { MESSAGE_ENROLLED, 2, TEXT256, OK },
+        { MESSAGE_ENROLLED, 2, TEXT257, ERR_MALFORMED },
+        { MESSAGE_ENROLLED, 3, "a0", OK },
+        { MESSAGE_ENROLLED, 3, "d920" A32, OK },
+        { MESSAGE_ENROLLED, 3, "d921" A32 A1, ERR_MALFORMED },
     };
     struct buffer form = { 0 }, again = { 0 };
     for (size_t i = 0; i < COUNT(rows); i++) {

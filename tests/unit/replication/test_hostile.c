@@ -69,7 +69,9 @@ static void any_message(void)
             message.heads.heads[i] = (struct message_head){ any_log(), any_size() };
         break;
     case MESSAGE_WANT:
-        message.want = (struct message_want){ any_log(), any_size(), any_size() };
+        message.want = (struct message_want){ .log = any_log(), .next = any_size() };
+        message.want.pending = any_size();
+        message.want.names_branch = draw(2);
         break;
     case MESSAGE_CHECKPOINT:
         message.checkpoint.note = any_note();
@@ -89,7 +91,7 @@ static void any_message(void)
         break;
     case MESSAGE_REFUSAL:
         message.refusal = (struct message_refusal){ .log = any_log(), .next = any_size() };
-        message.refusal.code = (uint32_t)(1 + draw(REFUSAL_UNWANTED));
+        message.refusal.code = (uint32_t)(1 + draw(REFUSAL_BRANCH));
         break;
     case MESSAGE_FORK:
         message.fork.proof = bytes_of_string("no proof");
@@ -124,6 +126,9 @@ static void answer_stored(enum event_type type, uint64_t link, const char *node,
     answer->stored.cursor.size += answer->stored.err == OK ? draw(5) : 0;
     answer->stored.cursor.covered = answer->stored.cursor.size;
     answer->stored.cursor.pending = answer->stored.cursor.size;
+    answer->stored.other = log->branch;
+    if (answer->stored.err == ERR_FORK)
+        answer->stored.other.pending = answer->stored.other.size + draw(3);
 }
 
 static void answer_effect(const struct effect *effect)
@@ -159,6 +164,14 @@ static void answer_effect(const struct effect *effect)
                                                             .log = effect->send_records.log };
         answer->records_sent.next = effect->send_records.end;
         answer->records_sent.size = draw(effect->send_records.budget + 1);
+        answer_count++;
+        break;
+    case EFFECT_FIND_BRANCH:
+        answer->type = EVENT_BRANCH_FOUND;
+        answer->branch_found = (struct event_branch_found){ .link = effect->find_branch.link,
+                                                            .log = effect->find_branch.log };
+        answer->branch_found.branch = draw(2);
+        answer->branch_found.err = draw(3) ? OK : ERR_NOT_FOUND;
         answer_count++;
         break;
     case EFFECT_STORE_RECEIPT:
@@ -198,7 +211,7 @@ static void connect(void)
     struct event first = { .type = EVENT_MESSAGE };
     message.type = MESSAGE_HELLO;
     message.hello = (struct message_hello){
-        .protocol_min = 1, .protocol_max = 1, .node = "hub", .role = ROLE_HUB, .credit = 1 << 20
+        .protocol_min = 1, .protocol_max = 2, .node = "hub", .role = ROLE_HUB, .credit = 1 << 20
     };
     first.message = (struct event_message){ .link = link_id, .message = &message, .size = 100 };
     step(&first);
