@@ -52,7 +52,7 @@ static void judge_parents(const struct index *index, struct check_report *report
         if (named && strcmp(named->node, log->node) != 0)
             check_violated(report, "%s: %s names a log of another node, %s", dump->host->name,
                            log->origin, parent->log);
-        else if (named && index_root_of(named, parent->size, &parent->root) == ROOT_OF_NEITHER)
+        else if (named && index_root_is_wrong(named, parent->size, &parent->root))
             check_violated(report, "%s: %s names %llu records of %s with a root they do not have",
                            dump->host->name, log->origin, (unsigned long long)parent->size,
                            parent->log);

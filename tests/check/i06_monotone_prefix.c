@@ -75,7 +75,7 @@ static void judge_claim(const struct index *index, struct check_report *report, 
                        next->host->name, (unsigned long long)event->claim.size, event->claim.log,
                        (unsigned long long)(log ? log->size : 0));
     else if (event->claim.size > 0 && !check_hash_is_zero(&event->claim.root) &&
-             index_root_of(all, event->claim.size, &event->claim.root) == ROOT_OF_NEITHER)
+             index_root_is_wrong(all, event->claim.size, &event->claim.root))
         check_violated(report, "%s told a root of %llu records of %s that they do not have",
                        next->host->name, (unsigned long long)event->claim.size, event->claim.log);
 }

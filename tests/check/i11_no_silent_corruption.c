@@ -26,8 +26,8 @@ static void judge_notes(const struct index *index, struct check_report *report, 
         if (note->host != host || !note->sent || note->at < damaged_at)
             continue;
         check_looked(report);
-        if (index_root_of(index_log_of(index, note->note.origin), note->note.size,
-                          &note->note.root) == ROOT_OF_NEITHER)
+        if (index_root_is_wrong(index_log_of(index, note->note.origin), note->note.size,
+                                &note->note.root))
             check_violated(report, "%s, damaged, sent a root of %s at %llu that it does not have",
                            index_host(index, host)->name, note->note.origin,
                            (unsigned long long)note->note.size);

@@ -16,7 +16,8 @@ static void judge_author(const struct index *index, struct check_report *report,
                          const struct run *run)
 {
     const struct index_log *log = index_log_of(index, run->notes->note.origin);
-    const struct index_note *on[2] = { NULL, NULL }; /* main, other */
+    const struct index_note *last = NULL;
+    unsigned fits = ~0u; /* the histories that have all of them */
     if (log && index_node_was_cloned(index, log->node))
         return;
     for (size_t i = 0; i < run->count; i++) {
@@ -24,22 +25,24 @@ static void judge_author(const struct index *index, struct check_report *report,
         if (!note->log_signed)
             continue;
         check_looked(report);
-        enum index_root root = index_root_of(log, note->note.size, &note->note.root);
-        if (root == ROOT_OF_NEITHER)
+        unsigned histories = index_histories(log, note->note.size, &note->note.root);
+        if (index_root_is_wrong(log, note->note.size, &note->note.root))
             check_violated(report, "%s signed a root at %llu that no record explains",
                            note->note.origin, (unsigned long long)note->note.size);
-        if (root == ROOT_OF_MAIN || root == ROOT_OF_OTHER)
-            on[root == ROOT_OF_OTHER] = note;
+        if (histories && !(fits & histories))
+            check_violated(report, "%s signed two histories: at %llu one, at %llu the other",
+                           note->note.origin, (unsigned long long)last->note.size,
+                           (unsigned long long)note->note.size);
+        if (histories) {
+            fits &= histories;
+            last = note;
+        }
         if (i > 0 && run->notes[i - 1].log_signed &&
             run->notes[i - 1].note.size == note->note.size &&
             !check_hash_equal(&run->notes[i - 1].note.root, &note->note.root))
             check_violated(report, "%s signed two roots at %llu", note->note.origin,
                            (unsigned long long)note->note.size);
     }
-    if (on[0] && on[1])
-        check_violated(report, "%s signed two histories: at %llu one, at %llu the other",
-                       run->notes->note.origin, (unsigned long long)on[0]->note.size,
-                       (unsigned long long)on[1]->note.size);
 }
 
 /* A hub's receipts lie on one history. */
@@ -47,18 +50,18 @@ static void judge_hub(const struct index *index, struct check_report *report, co
                       uint32_t hub)
 {
     const struct index_log *log = index_log_of(index, run->notes->note.origin);
-    const struct index_note *last = NULL, *on[2] = { NULL, NULL };
+    const struct index_note *last = NULL;
+    unsigned fits = ~0u; /* the histories that have all of them */
     for (size_t i = 0; i < run->count; i++) {
         const struct index_note *note = &run->notes[i];
         if (!index_is_cosigned(note, hub))
             continue;
         check_looked(report);
-        enum index_root root = index_root_of(log, note->note.size, &note->note.root);
-        if (root == ROOT_OF_MAIN || root == ROOT_OF_OTHER)
-            on[root == ROOT_OF_OTHER] = note;
+        unsigned histories = index_histories(log, note->note.size, &note->note.root);
+        fits &= histories ? histories : ~0u;
         if ((last && last->note.size == note->note.size &&
              !check_hash_equal(&last->note.root, &note->note.root)) ||
-            (on[0] && on[1])) {
+            !fits) {
             check_violated(report, "hub %s cosigned two histories of %s (at %llu)",
                            index_host(index, hub)->name, note->note.origin, (unsigned long long)note->note.size);
             return;

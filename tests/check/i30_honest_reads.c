@@ -86,7 +86,7 @@ static void judge_served(const struct index *index, struct check_report *report,
                        host->name, (unsigned long long)event->claim.size, event->claim.log,
                        (unsigned long long)known);
     else if (!check_hash_is_zero(&event->claim.root) &&
-             index_root_of(log, event->claim.size, &event->claim.root) == ROOT_OF_NEITHER)
+             index_root_is_wrong(log, event->claim.size, &event->claim.root))
         check_violated(report, "%s told a root of %llu records of %s that they do not have",
                        host->name, (unsigned long long)event->claim.size, event->claim.log);
 }

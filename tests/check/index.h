@@ -134,10 +134,12 @@ const struct dump_record *index_record(const struct dump_log *log, uint64_t posi
 
 /* The first position at which two logs differ; UINT64_MAX when one is a prefix of the other. */
 uint64_t index_difference(const struct dump_log *a, const struct dump_log *b);
-/* The first `size` records have that root in main or other of the log. */
-enum index_root { ROOT_UNKNOWN, ROOT_OF_MAIN, ROOT_OF_OTHER, ROOT_OF_NEITHER };
-enum index_root index_root_of(const struct index_log *log, uint64_t size,
-                              const struct check_hash *root);
+/* The histories of the log, as bits, in which the first `size` records have that root: main, other,
+ * and any further copy that contradicts both (a log forked more than once). */
+enum index_history { HISTORY_MAIN = 1, HISTORY_OTHER = 2, HISTORY_FURTHER = 4 };
+unsigned index_histories(const struct index_log *log, uint64_t size, const struct check_hash *root);
+/* They are held, and have another root in each of them. */
+bool index_root_is_wrong(const struct index_log *log, uint64_t size, const struct check_hash *root);
 /* How much of `other` the writer of `origin` held, as it or one of its ancestors names it; 0: none. */
 uint64_t index_covered(const struct index *index, const char *origin, const char *other);
 

@@ -153,22 +153,41 @@ const struct dump_record *index_record(const struct dump_log *log, uint64_t posi
     return NULL;
 }
 
-enum index_root index_root_of(const struct index_log *log, uint64_t size,
-                              const struct check_hash *root)
+static bool table_has(const struct tree_table *table, uint64_t size, const struct check_hash *root)
 {
-    bool known = false;
-    if (log && size <= log->main_tree.count) {
-        struct check_hash is = tree_table_root(&log->main_tree, size);
-        if (check_hash_equal(&is, root))
-            return ROOT_OF_MAIN;
-        known = true;
+    if (size > table->count)
+        return false;
+    struct check_hash is = tree_table_root(table, size);
+    return check_hash_equal(&is, root);
+}
+
+static bool further_has(const struct index_log *log, uint64_t size, const struct check_hash *root)
+{
+    struct check_hash is;
+    for (size_t i = 0; i < log->copy_count; i++) {
+        const struct index_copy *copy = &log->copies[i];
+        if (copy->differs != UINT64_MAX && copy != log->other && copy->whole >= size &&
+            dump_root_at(copy->log, size, &is) && check_hash_equal(&is, root))
+            return true;
     }
-    if (log && log->other && size <= log->other_tree.count) {
-        struct check_hash is = tree_table_root(&log->other_tree, size);
-        if (check_hash_equal(&is, root))
-            return ROOT_OF_OTHER;
-    }
-    return known ? ROOT_OF_NEITHER : ROOT_UNKNOWN;
+    return false;
+}
+
+unsigned index_histories(const struct index_log *log, uint64_t size, const struct check_hash *root)
+{
+    unsigned histories = 0;
+    if (log && table_has(&log->main_tree, size, root))
+        histories |= HISTORY_MAIN;
+    if (log && log->other && table_has(&log->other_tree, size, root))
+        histories |= HISTORY_OTHER;
+    if (log && log->other && further_has(log, size, root))
+        histories |= HISTORY_FURTHER;
+    return histories;
+}
+
+bool index_root_is_wrong(const struct index_log *log, uint64_t size, const struct check_hash *root)
+{
+    return log && size <= log->main_tree.count && !index_histories(log, size, root);
 }
 
 /* ---- ancestors ----------------------------------------------------------------------------- */

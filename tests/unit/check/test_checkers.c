@@ -400,6 +400,23 @@ Test(i05, a_parent_with_another_root_is_seen)
     sample_expect(history, "I5");
 }
 
+/* A node cloned twice with the state of its random generator has three. */
+Test(i05, a_parent_may_be_named_by_its_root_in_a_third_history)
+{
+    struct history *history = sample_good();
+    struct dump_log *third = sample_log(history, HUB, "first", SAMPLE_LOG_1);
+    sample_log(history, ARDABIL, "first", SAMPLE_LOG_1)->records[4].hash = sample_hash(44);
+    third->records[4].hash = sample_hash(45);
+    struct tree tree = { 0 };
+    for (size_t i = 0; i < 5; i++)
+        tree_append(&tree, &third->records[i].hash);
+    final_log(history, ARDABIL, SAMPLE_LOG_2)->parents[0].root = tree_root(&tree);
+    struct check_report *report = check_history(history, "I5");
+    cr_assert_eq(report->violation_count, 0);
+    check_report_free(report);
+    history_free(history);
+}
+
 Test(i05, a_second_log_without_parents_is_seen)
 {
     struct history *history = sample_good();
