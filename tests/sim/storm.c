@@ -31,6 +31,7 @@ struct fault {
     bool second; /* on the node's second device */
     struct harm harm;
     char snapshot[SIM_PATH_SIZE];
+    bool damaged; /* the snapshot: it is of a damaged store */
     struct sim_node *twin;
     struct socket *socket; /* a stranger's */
     struct sim_event begin, end;
@@ -325,6 +326,7 @@ static bool take_snapshot(struct fault *fault)
 {
     snprintf(fault->snapshot, sizeof fault->snapshot, "%.100s/snapshot-%u", fault->a->folder,
              fault->number);
+    fault->damaged = fault->a->damaged;
     char store[SIM_PATH_SIZE + 16];
     snprintf(store, sizeof store, "%s/log/data.mdb", fault->snapshot);
     return disk_snapshot(fault->a->disk, fault->snapshot, disk_draw_fate(fault->a->disk)) == OK &&
@@ -339,6 +341,7 @@ static void restore(struct fault *fault)
     node_kill(node, END_POWER);
     require(disk_restore(node->disk, fault->snapshot) == OK);
     second_restore(node, fault->snapshot);
+    node->damaged = fault->damaged;
     recorder_restored(node, fault->at_ns, "all");
     sim_tell(node, "is restored from fault %u's snapshot", fault->number);
     if (!node->retired)
