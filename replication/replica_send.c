@@ -32,6 +32,19 @@ static enum err choose_note(struct replica *replica, struct store_txn *txn, uint
                           held.covered, note, size);
 }
 
+/* The last look before it leaves (I11): the note says of the log what is held of it. */
+static enum err check_note(const struct log_id *log, const struct merkle_source *tree,
+                           uint64_t size, struct bytes note)
+{
+    struct checkpoint checkpoint;
+    struct hash root;
+    if (checkpoint_parse(&checkpoint, note) != OK || !log_id_equal(&checkpoint.log, log) ||
+        checkpoint.size != size)
+        return ERR_CORRUPT;
+    enum err err = merkle_root(tree, size, &root);
+    return err == OK && !hash_equal(&root, &checkpoint.root) ? ERR_CORRUPT : err;
+}
+
 enum err replica_send_checkpoint(struct replica *replica,
                                  const struct effect_send_checkpoint *effect,
                                  struct buffer *message, uint64_t *size)
@@ -51,6 +64,8 @@ enum err replica_send_checkpoint(struct replica *replica,
         out->type = MESSAGE_CHECKPOINT;
         out->checkpoint.from = effect->from;
         err = merkle_prove_continuation(&tree, effect->from, *size, &out->checkpoint.proof);
+        if (err == OK)
+            err = check_note(&effect->log, &tree, *size, buffer_bytes(&note));
     }
     store_abort(&txn);
     if (err == OK) {

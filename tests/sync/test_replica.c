@@ -247,6 +247,51 @@ Test(replica, a_fork_is_frozen_proven_and_both_branches_are_kept)
     pair_close(&pair);
 }
 
+static void expect_branches(struct shell *shell, const struct log_id *log, uint64_t one,
+                            uint64_t two)
+{
+    struct log_state state = { 0 }, other = { 0 };
+    uint32_t number, branch;
+    struct store_txn txn = store_begin_read(log_store_environment(shell->logs));
+    cr_assert_eq(log_find(shell->logs, &txn, log, &number), OK);
+    cr_assert_eq(log_state_get(shell->logs, &txn, number, &state), OK);
+    cr_assert_eq(log_branch(shell->logs, &txn, log, false, &branch), OK);
+    cr_assert_eq(log_state_get(shell->logs, &txn, branch, &other), OK);
+    store_abort(&txn);
+    cr_expect(state.frozen);
+    bool both =
+        (state.size == one && other.size == two) || (state.size == two && other.size == one);
+    cr_expect(both, "%zu and %zu", (size_t)state.size, (size_t)other.size);
+}
+
+/* R17: its first word of the log is the proof, and that names both. */
+Test(replica, a_new_hub_gets_both_branches_of_a_log_that_was_forked_before)
+{
+    struct pair pair;
+    pair_fork(&pair);
+    pair_unlink(&pair);
+    shell_close(&pair.province); /* it writes the log no more */
+    shell_open(&pair.province, "ardabil", ROLE_PROVINCE, "centre", pair.province_path);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_branches(&pair.province, &pair.log, 30, 35);
+    pair_unlink(&pair);
+    shell_close(&pair.hub);
+    folder_path(pair.hub_path, pair.folder, "new-hub");
+    shell_open(&pair.hub, "centre", ROLE_HUB, "ardabil", pair.hub_path);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_branches(&pair.hub, &pair.log, 30, 35);
+    pair_unlink(&pair);
+    shell_close(&pair.hub);
+    shell_open(&pair.hub, "centre", ROLE_HUB, "ardabil", pair.hub_path);
+    pair_link(&pair);
+    shell_exchange(&pair.province, &pair.hub, NULL, MANY);
+    expect_branches(&pair.hub, &pair.log, 30, 35);
+    cr_expect_eq(pair.hub.alarms[ALARM_BAD_DATA], 0);
+    pair_close(&pair);
+}
+
 /* R9: a checkpoint from 20 on, shown to the hub with `hash` of its proof changed. */
 static enum err show_spoilt(struct pair *pair, size_t hash)
 {
@@ -430,6 +475,49 @@ static void write_unreadable_incarnation(struct pair *pair)
     batch_close(&batch);
     buffer_close(&note);
     shell_write(&pair->province, &pair->log, 3, 1);
+}
+
+/* A group whose note states another root than its records have: a bit of it was changed at rest. */
+static void write_with_another_root(struct pair *pair)
+{
+    uint32_t number;
+    struct merkle_frontier frontier = { 0 }, other = { 0 };
+    struct batch_builder batch;
+    struct buffer note = { 0 };
+    struct sign_key key = shell_log_key("ardabil");
+    struct log_store *logs = pair->province.logs;
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    cr_assert_eq(log_find(logs, &txn, &pair->log, &number), OK);
+    cr_assert_eq(log_frontier(logs, &txn, number, &frontier), OK);
+    batch_begin(&batch, &frontier);
+    sample_batch(&batch, &pair->log, 9, 2, 60, log_store_data_key(logs));
+    other = batch.frontier;
+    other.roots[0].bytes[5] ^= 1;
+    sample_note(&note, &pair->log, &other, &key);
+    cr_assert_eq(log_append(logs, &txn, number, &batch, buffer_bytes(&note)), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    batch_close(&batch);
+    buffer_close(&note);
+}
+
+Test(replica, a_checkpoint_that_the_records_do_not_have_is_not_shown) /* I11 */
+{
+    struct pair pair;
+    struct buffer message = { 0 };
+    uint64_t size;
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 5, 1);
+    write_with_another_root(&pair);
+    struct effect_send_checkpoint effect = { .log = pair.log, .at_least = 1, .limit = 5 };
+    cr_expect_eq(replica_send_checkpoint(pair.province.replica, &effect, &message, &size), OK);
+    cr_expect_eq(size, 5);
+    buffer_clear(&message);
+    effect.limit = 7;
+    cr_expect_eq(replica_send_checkpoint(pair.province.replica, &effect, &message, &size),
+                 ERR_CORRUPT);
+    cr_expect_eq(message.size, 0);
+    buffer_close(&message);
+    pair_close(&pair);
 }
 
 /* It names nothing, here and at every start; nobody can stop a hub with it. */
