@@ -99,20 +99,46 @@ static enum err check_missing(struct verify_log *log, uint64_t size)
 
 /* Where the log ends, the first batch of a later log must follow. A damaged key stands out of
  * order, and a search would pass by everything behind it in silence. */
-static enum err check_neighbour(struct verify_log *log, uint64_t size)
+static enum err neighbour_follows(struct log_store *logs, struct store_txn *txn, uint32_t log_number,
+                                  uint64_t size, bool *follows)
 {
-    struct log_key end = log_key_position(log->number, size);
-    struct store_cursor cursor = store_cursor_open(log->txn, LOG_BATCHES);
+    struct log_key end = log_key_position(log_number, size);
+    struct store_cursor cursor = store_cursor_open(txn, LOG_BATCHES);
     struct bytes key, value;
+    *follows = true;
     enum err err = store_cursor_seek(&cursor, log_key_bytes(&end), &key, &value);
     if (err == OK) {
         uint32_t number = key.size == 12 ? get_u32(key.data) : 0;
-        if (number <= log->number || number >= log_count(log->verify->logs, log->txn) ||
-            get_u64(key.data + 4) != 0)
-            verify_fail(log->verify, log->number, VERIFY_BATCH, size, 0);
+        *follows = number > log_number && number < log_count(logs, txn) &&
+                   get_u64(key.data + 4) == 0;
     }
     store_cursor_close(&cursor);
     return err == ERR_END ? OK : err;
+}
+
+static enum err check_neighbour(struct verify_log *log, uint64_t size)
+{
+    bool follows;
+    enum err err =
+        neighbour_follows(log->verify->logs, log->txn, log->number, size, &follows);
+    if (err == OK && !follows)
+        verify_fail(log->verify, log->number, VERIFY_BATCH, size, 0);
+    return err;
+}
+
+enum err verify_ends(struct log_store *logs, struct store_txn *txn)
+{
+    uint32_t count = log_count(logs, txn);
+    for (uint32_t number = 0; number < count && txn->err == OK; number++) {
+        struct log_state state;
+        bool follows;
+        if (log_state_get(logs, txn, number, &state) != OK)
+            continue; /* nothing is read from it, and verification tells it */
+        enum err err = neighbour_follows(logs, txn, number, state.size, &follows);
+        if (err != OK || !follows || state.cosigned_size > state.size)
+            return err != OK ? err : ERR_CORRUPT;
+    }
+    return txn->err;
 }
 
 enum err verify_log_end(struct verify_log *log, uint64_t size)
@@ -189,6 +215,18 @@ static void cursor_next_log(struct verify *verify)
     verify->report.logs++;
 }
 
+/* A search that leads back would do so again: what lies behind is told as a whole, whether some of it
+ * could be read or not. ERR_END. */
+static enum err tell_rest(struct verify_log *log)
+{
+    struct verify *verify = log->verify;
+    uint64_t size = 0;
+    enum err err = log_size(verify->logs, log->txn, log->number, &size);
+    verify_fail(verify, log->number, VERIFY_BATCH, verify->position,
+                size > verify->position ? size - verify->position : 0);
+    return err == OK ? ERR_END : err;
+}
+
 /* The entry at or after the cursor. A batch that cannot be read is told and passed over. ERR_END
  * at the end of the log. */
 static enum err next_batch(struct verify_log *log, struct log_batch *batch)
@@ -205,6 +243,8 @@ static enum err next_batch(struct verify_log *log, struct log_batch *batch)
         return err;
     if (log->txn->err != OK)
         return log->txn->err;
+    if (batch->first < verify->position)
+        return tell_rest(log);
     if (batch->first != verify->position) {
         /* After an unreadable batch the missing ones are told from its beginning. */
         if (verify->frontier_known)

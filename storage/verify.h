@@ -1,9 +1,10 @@
 /* Checking what is stored against what was signed (guarantees I5, I11).
  *
- *   verify_tail   at start-up: the last batch of every log, quickly
+ *   verify_ends   at start-up: that the ends of the logs are their ends
+ *   verify_tail   the last batch of every log, quickly
  *   verify_step   in the background: everything, in bounded steps, resumable after a restart
  *
- * Both only read, and tell every fault exactly. What is checked of a batch:
+ * All only read, and tell every fault exactly. What is checked of a batch:
  *
  *   1. every header hashes to its leaf hash, decodes, and names its log and position
  *   2. facts match their commitment; person parts open and match theirs, or are absent
@@ -11,9 +12,9 @@
  *   4. every subtree of level >= 8 that it completed stands in the tree with that hash
  *   5. every checkpoint at a size inside it (its own note, accepted notes, receipts, the pending
  *      one) states the root at that size; a note of an own log is signed by its key
- *
  *   6. a person part that is absent is erased or withheld; what is erased or withheld is absent; what
  *      an erase record names is known to be erased
+ *   7. a search for its first position and for its last one comes to it
  *
  * and of a log: batches follow each other without a hole; it holds what receipts were given or
  * received for; its name leads to it; its notes, receipts, forks and withheld parts stand under keys of
@@ -82,6 +83,12 @@ void verify_close(struct verify *verify);
 /* Checks the last batch of every log. OK also when there are failures: see report.failures.
  * Errors are those of reading. Leaves the cursor alone. */
 enum err verify_tail(struct verify *verify, struct store_txn *txn);
+
+/* Whether every log ends where it seems to: no batch lies behind it out of order, and this node has given
+ * no receipt for more. A store that was put back from a backup is sound in this; where it is not, batches
+ * cannot be found, and whoever went on from there would do again what was done. One look a log: at every
+ * start. ERR_CORRUPT. */
+enum err verify_ends(struct log_store *logs, struct store_txn *txn);
 
 /* Goes on with whole batches until `byte_budget` is used up (one batch at least). OK: call again,
  * with a new transaction; ERR_END: every record of every log in this snapshot has been looked at, and

@@ -4,6 +4,7 @@
 #include "node/runtime/engine_parts.h"
 
 #include "node/runtime/log.h"
+#include "storage/verify.h"
 
 #include <string.h>
 
@@ -64,9 +65,11 @@ enum err tail_verify(struct log_store *logs, const char *node, const struct sign
 {
     struct log_state state;
     struct store_txn txn = store_begin_read(log_store_environment(logs));
-    enum err err = txn.err != OK ? txn.err : tail_find(logs, &txn, node, &state);
-    bool found = err == OK;
-    if (found)
+    enum err err = txn.err != OK ? txn.err : verify_ends(logs, &txn);
+    if (err == OK)
+        err = tail_find(logs, &txn, node, &state);
+    bool found = err == OK || err == ERR_CORRUPT;
+    if (err == OK)
         err = tail_verify_checkpoint(logs, &txn, &state, key);
     if (found && err == OK) {
         uint64_t count = state.size < TAIL_RECORDS ? state.size : TAIL_RECORDS;

@@ -120,6 +120,8 @@ enum err place_verify_all(struct place *place, uint64_t *failures, place_on_fail
 typedef void place_on_record(void *context, uint32_t log, const char *origin, uint64_t position,
                              enum err err, const uint8_t content[32]);
 enum err place_serve(struct place *place, place_on_record *on_record, void *context);
+/* Whether anything of the province's records is in its view. */
+bool place_has_view(struct place *place);
 /* The request of that code as the view of the province tells it. */
 enum err place_look_up(struct place *place, const char *code, uint8_t digest[32]);
 
@@ -150,10 +152,11 @@ void judge(const struct judgement *judgement);
 /* ---- child.c ---- */
 
 struct child_end {
-    int signal; /* SIGALRM: it hung */
+    int signal; /* SIGPROF: it hung */
     int code;
 };
-/* Runs it in a child, silent unless SAMAD_FAULTS_LOUD is set, for at most `seconds`. */
+/* Runs it in a child, silent unless SAMAD_FAULTS_LOUD is set, for at most `seconds` of its
+ * processor time. */
 struct child_end child_run(void (*run)(void *), void *context, unsigned seconds);
 /* Puts an end by a signal into `notes` as a violation. */
 void child_judge(const struct child_end *end);

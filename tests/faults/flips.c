@@ -20,7 +20,9 @@ enum {
     LOOK_MAX = 256,
     SETTLE_MS = 3000, /* two ticks: what is damaged is mended */
     TARGET_COUNT = 4,
-    REPAIR_MAX = 40
+    REPAIR_MAX = 40,
+    PAGE_SIZE = 4096,
+    MISDIRECTED_EVERY = 8 /* of the flips in views */
 };
 
 /* ---- what is right: filled by a place that nothing has happened to, shared by all children ----- */
@@ -177,8 +179,8 @@ static void flip_main(void *context)
     if (err == OK) {
         doing("serving");
         place_serve(&place, on_record, flip);
-        if (!flip->healed || flip->place == PROVINCE)
-            judge_looks(flip, &place); /* what a hub follows it folds after the start */
+        if (place_has_view(&place)) /* what a hub follows it folds after the start */
+            judge_looks(flip, &place);
         doing("verifying");
         uint64_t failures = 0;
         enum err verified = place_verify_all(&place, &failures, on_failure, flip);
@@ -342,15 +344,32 @@ static uint64_t mixed(uint64_t number)
     return number ^ (number >> 31);
 }
 
+/* A write that went to the wrong place. */
+static void copy_page(int file, uint64_t from, uint64_t to)
+{
+    uint8_t page[PAGE_SIZE];
+    require(pread(file, page, sizeof page, (off_t)(from * PAGE_SIZE)) == PAGE_SIZE);
+    require(pwrite(file, page, sizeof page, (off_t)(to * PAGE_SIZE)) == PAGE_SIZE);
+}
+
 static void damage(const struct flips *flips, uint64_t number, const char *data, unsigned target,
                    char *words, size_t words_size)
 {
+    bool misdirected = target % 2 == 1 && number / TARGET_COUNT % MISDIRECTED_EVERY == 0;
     char path[FAULTS_PATH_SIZE];
     uint8_t byte;
     uint64_t bit = mixed(number) % (flips->used[target] * 8);
     path_form(path, "%s/%s", data, FILES[target % 2]);
     int file = open(path, O_RDWR | O_CLOEXEC);
     require(file >= 0 && pread(file, &byte, 1, (off_t)(bit / 8)) == 1);
+    if (misdirected) {
+        uint64_t from = mixed(bit) % (flips->used[target] / PAGE_SIZE), to = bit / 8 / PAGE_SIZE;
+        copy_page(file, from, to);
+        close(file);
+        snprintf(words, words_size, "%s %s, page %llu over page %llu", place_node(target / 2),
+                 FILES[target % 2], (unsigned long long)from, (unsigned long long)to);
+        return;
+    }
     byte ^= (uint8_t)(1U << (bit % 8));
     require(pwrite(file, &byte, 1, (off_t)(bit / 8)) == 1);
     close(file);

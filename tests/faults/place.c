@@ -691,6 +691,15 @@ enum err place_serve(struct place *place, place_on_record *on_record, void *cont
     return err;
 }
 
+bool place_has_view(struct place *place)
+{
+    struct log_head head;
+    size_t count;
+    enum err err =
+        views_applied(engine_views(place->engine), place_node(PROVINCE), &head, 1, &count);
+    return err != OK || count > 0;
+}
+
 enum err place_look_up(struct place *place, const char *code, uint8_t digest[32])
 {
     struct views_reader reader;
