@@ -38,6 +38,7 @@ struct views_proof {
 struct views_scrub {
     char node[NODE_NAME_SIZE_MAX + 1]; /* "" before the first one */
     uint32_t generation;
+    bool spoiled;       /* something of it is damaged */
     struct buffer from; /* the key to go on from; empty: the next node */
 };
 

@@ -91,6 +91,7 @@ struct look {
     struct bytes key, value; /* the last one met */
     uint32_t count;
     uint64_t sum;
+    bool spoiled; /* an entry fails its check, and all is in its place */
 };
 
 static bool is_led_to(struct look *look)
@@ -109,18 +110,22 @@ static bool look_at(struct look *look, struct bytes key, struct bytes value, enu
     if (turned && !is_led_to(look))
         return false;
     *err = views_take_checked(look->scratch, key, &content);
-    if (*err != OK)
+    look->spoiled |= *err == ERR_CORRUPT;
+    if (*err == ERR_NOMEM)
         return false;
     look->key = key;
     look->value = value;
     look->count++;
-    look->sum += get_u64(content.data + content.size);
+    look->sum += value.size < VIEWS_CHECK_SIZE
+                     ? 0
+                     : get_u64(value.data + value.size - VIEWS_CHECK_SIZE);
     return !(first || turned) || is_led_to(look);
 }
 
-/* ERR_CORRUPT when it is not as it says. */
+/* ERR_CORRUPT when it is not as it says; then `*spoiled` tells that the tree is sound and a new
+ * generation can grow in it. */
 static enum err range_look(struct store_txn *txn, struct buffer *scratch,
-                           const struct views_range *range)
+                           const struct views_range *range, bool *spoiled)
 {
     struct look look = { .txn = txn, .scratch = scratch };
     struct bytes key, value, lower = views_range_lower(range), upper = views_range_upper(range);
@@ -135,9 +140,20 @@ static enum err range_look(struct store_txn *txn, struct buffer *scratch,
     store_cursor_close(&cursor);
     if (txn->err != OK || failed == ERR_NOMEM)
         return txn->err != OK ? txn->err : failed;
-    good = good && look.count == range->count && look.sum == range->sum &&
-           (look.count == 0 || is_led_to(&look));
-    return good ? OK : ERR_CORRUPT;
+    good = good && look.count == range->count && (look.count == 0 || is_led_to(&look)) &&
+           (look.spoiled || look.sum == range->sum);
+    *spoiled = good && look.spoiled;
+    return good && !look.spoiled ? OK : ERR_CORRUPT;
+}
+
+/* Damage in one entry makes the next fold begin a new generation (V4), damage in the tree a new file. */
+static enum err range_on_damage(struct views *views, struct bytes key, size_t prefix_size,
+                                bool spoiled)
+{
+    if (!spoiled)
+        return views_condemn(views);
+    views_note_damage(views, (const char *)key.data, get_u32(key.data + prefix_size - 4));
+    return ERR_CORRUPT;
 }
 
 /* The range of a key, looked at unless it was before. */
@@ -150,12 +166,15 @@ static enum err range_prove(struct views *views, struct store_txn *txn, struct b
     if (txn->err != OK)
         return txn->err;
     uint64_t print = err == OK ? fingerprint(range) : 0;
+    bool spoiled = false;
     if (err == OK && !proof_has(&views->proof, print)) {
-        err = range_look(txn, scratch, range);
+        err = range_look(txn, scratch, range, &spoiled);
         if (err == OK)
             proof_add(&views->proof, print);
     }
-    return err == ERR_CORRUPT && txn->err == OK ? views_condemn(views) : err;
+    return err == ERR_CORRUPT && txn->err == OK
+               ? range_on_damage(views, key, prefix_size, spoiled)
+               : err;
 }
 
 /* ---- for readers ------------------------------------------------------------------------------ */
@@ -266,6 +285,7 @@ static enum err scrub_begin_generation(struct views *views, struct store_txn *tx
         err = txn->err;
     }
     scrub->generation = row.generation;
+    scrub->spoiled = row.damaged;
     buffer_clear(&scrub->from);
     buffer_append(&scrub->from, prefix, views_prefix(prefix, scrub->node, row.generation));
     return err != OK ? err : scrub->from.err;
@@ -281,16 +301,22 @@ static enum err scrub_range(struct views *views, struct store_txn *txn, struct b
     struct store_cursor ranges = store_cursor_open(txn, VIEWS_RANGES);
     enum err err = views_range_at(&ranges, scratch, size, buffer_bytes(&scrub->from), &range);
     store_cursor_close(&ranges);
+    bool spoiled = false;
     if (err == OK)
-        err = range_look(txn, scratch, &range);
-    if (err != OK)
-        return err == ERR_CORRUPT && txn->err == OK ? views_condemn(views) : err;
-    proof_add(&views->proof, fingerprint(&range));
+        err = range_look(txn, scratch, &range, &spoiled);
+    if (err == OK)
+        proof_add(&views->proof, fingerprint(&range));
+    else if (err == ERR_CORRUPT && txn->err == OK)
+        err = range_on_damage(views, bytes_of(prefix, size), size, spoiled);
+    if (err != OK && !spoiled)
+        return err;
+    scrub->spoiled |= spoiled;
     *count = range.count + 1;
     buffer_clear(&scrub->from);
-    if (range_is_last(views_range_upper(&range), prefix, size))
+    bool last = range_is_last(views_range_upper(&range), prefix, size);
+    if (last && !scrub->spoiled)
         views_note_proven(views, scrub->node, scrub->generation);
-    else
+    else if (!last)
         buffer_append_bytes(&scrub->from, views_range_upper(&range));
     return scrub->from.err;
 }

@@ -234,10 +234,10 @@ static void history_of_a_former_process(uint64_t size)
     cr_assert_eq(views_fixture_reopen(&fixture), OK);
 }
 
+/* The key alone is damaged, so a new generation is enough. */
 static void expect_made_anew(const struct digest_text *good)
 {
-    cr_assert_eq(views_fixture_reopen(&fixture), OK);
-    expect_applied("");
+    cr_assert(views_is_damaged(fixture.views, "ardabil"));
     views_fixture_fold(&fixture, logs.logs, 1000);
     cr_assert_str_eq(views_fixture_digest(&fixture).text, good->text);
 }
@@ -252,8 +252,6 @@ Test(views_damage, an_entry_that_cannot_be_found_is_missed_and_not_said_to_be_ab
     expect(&reader.view, "spread/none", "-"); /* another range, which is whole */
     cr_assert_eq(view_get(&reader.view, bytes_of_string("record/0a/00000042"), &value), ERR_CORRUPT);
     views_reader_end(&reader);
-    cr_assert_eq(views_decider_begin(fixture.views, 1)->err, ERR_IO, "nothing is decided on it");
-    views_decider_end(fixture.views);
     expect_made_anew(&good);
 }
 
@@ -269,15 +267,10 @@ Test(views_damage, a_list_with_a_hole_is_not_given)
         cr_assert_eq(view_seek(&reader.view, bytes_of_string(from), backward, &key, &value),
                      ERR_CORRUPT);
         views_reader_end(&reader);
-        cr_assert_eq(views_fixture_reopen(&fixture), OK);
-        if (!backward) {
-            views_fixture_fold(&fixture, logs.logs, 1000);
-            cr_assert_eq(views_fixture_reopen(&fixture), OK);
-            hide("record/0a/00000042");
-        }
+        cr_assert_eq(views_fixture_reopen(&fixture), OK); /* found again, by whoever looks next */
     }
-    views_fixture_fold(&fixture, logs.logs, 1000);
-    cr_assert_str_eq(views_fixture_digest(&fixture).text, good.text);
+    cr_assert_eq(views_fixture_scrub(&fixture, 50), OK);
+    expect_made_anew(&good);
 }
 
 Test(views_damage, the_scrub_finds_what_nobody_asked_for)
@@ -288,24 +281,31 @@ Test(views_damage, the_scrub_finds_what_nobody_asked_for)
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
         cr_assert_eq(views_fixture_scrub(&fixture, 50), OK);
         hide(hidden[i]);
-        cr_assert_eq(views_fixture_scrub(&fixture, 50), ERR_CORRUPT, "%s", hidden[i]);
+        cr_assert_not(views_is_damaged(fixture.views, "ardabil"));
+        cr_assert_eq(views_fixture_scrub(&fixture, 50), OK);
         expect_made_anew(&good);
     }
 }
 
-Test(views_damage, a_flush_does_not_make_good_what_was_missing)
+/* No new generation would help: it would grow in the same tree. */
+Test(views_damage, entries_that_are_gone_condemn_the_file_and_a_flush_does_not_make_them_good)
 {
     history_of_a_former_process(300);
-    hide("record/0a/00000042");
-    history_hold(&logs, &LOG_A, 900, 1000); /* ranges grow and are parted */
-    while (views_fold(fixture.views, logs.logs, "ardabil", 100) == OK)
-        continue;
+    struct store_txn txn = store_begin_write(views_environment(fixture.views));
+    uint8_t key[64];
+    size_t size = views_prefix((char *)key, "ardabil", 1);
+    memcpy(key + size, "record/0a/00000042", 18);
+    store_delete(&txn, VIEWS_ENTRIES, bytes_of(key, size + 18));
+    cr_assert_eq(store_commit(&txn), OK);
+    history_hold(&logs, &LOG_A, 310, 1000);
+    views_fixture_fold(&fixture, logs.logs, 10);
+    cr_assert_eq(views_fixture_scrub(&fixture, 1000), ERR_CORRUPT);
+    cr_assert_eq(views_decider_begin(fixture.views, 1)->err, ERR_IO, "nothing is decided on it");
+    views_decider_end(fixture.views);
     cr_assert_eq(views_fixture_reopen(&fixture), OK);
-    enum err err = views_fixture_scrub(&fixture, 1000);
-    struct log_head head;
-    size_t count;
-    cr_assert_eq(views_applied(fixture.views, "ardabil", &head, 1, &count), err == OK ? OK : ERR_IO);
-    cr_assert(err == ERR_CORRUPT || count == 0, "found, or found before and made anew");
+    expect_applied("");
+    views_fixture_fold(&fixture, logs.logs, 1000);
+    cr_assert_str_eq(views_fixture_digest(&fixture).text, views_fixture_rebuilt(logs.logs).text);
 }
 
 Test(views_damage, ranges_are_kept_through_changes_and_deletions_of_every_size)
