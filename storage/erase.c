@@ -61,7 +61,7 @@ bool erase_is_known(struct store_txn *txn, const struct record_header *header, s
     if (header->kind != RECORD_ERASE || erase_facts_decode(&erase, facts) != OK ||
         strcmp(erase.log.node, header->log.node) != 0)
         return true;
-    struct log_key key = erase_key(&erase.log, erase.position);
+    struct log_key key = log_key_erasure(&erase.log, erase.position);
     return store_get(txn, LOG_ERASURES, log_key_bytes(&key), &value) == OK;
 }
 
