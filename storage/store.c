@@ -204,6 +204,15 @@ static bool library_is_usable(void)
     return major == 0 && minor == 9 && (patch < 26 || patch > 31);
 }
 
+/* What a killed process wrote stands in the page cache, and perhaps not on the device yet. It is read
+ * from now on, so it must not go with the next power cut. */
+static enum err store_make_durable(struct store *store)
+{
+    if (store->read_only || fdatasync(store->file) == 0)
+        return OK;
+    return store_remember_failure(store, "sync", errno, ERR_IO);
+}
+
 enum err store_open_existing(struct store **out, const struct store_options *options)
 {
     if (!library_is_usable())
@@ -222,6 +231,8 @@ enum err store_open_existing(struct store **out, const struct store_options *opt
     store_guard_enter(store);
     if (err == OK)
         err = store_open_environment(store, options);
+    if (err == OK)
+        err = store_make_durable(store);
     if (err == OK)
         err = store_size_map(store);
     store_guard_leave(store);
