@@ -317,7 +317,8 @@ static enum decider_state decider_settle(struct decider *decider)
     }
     if (err == OK)
         err = decider_wait_flushed(decider);
-    enum err frozen = err == OK ? writer_freeze(decider->writer) : ERR_END;
+    bool lost = SAMAD_BUG(SETTLE_LOSES_GROUP) && writer_pending(decider->writer) > 0;
+    enum err frozen = err == OK && !lost ? writer_freeze(decider->writer) : ERR_END;
     if (frozen == OK) {
         decider_announce_flush(decider);
         err = decider_wait_flushed(decider);

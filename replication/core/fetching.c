@@ -319,7 +319,7 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
         core->merge_check |= log->own;
         core_receipt_retry(core, log->id.node);
     }
-    if (cursor->covered > before.covered) {
+    if (cursor->covered > before.covered || SAMAD_BUG(RECEIPT_AHEAD)) {
         core_announce_growth(core, log);
         core_receipt_consider(core, log);
     }

@@ -7,14 +7,13 @@
 
 void core_receipt_consider(struct core *core, struct log *log)
 {
+    uint64_t size = SAMAD_BUG(RECEIPT_AHEAD) ? log->held.pending : log->held.covered;
     if (core->options.role != ROLE_HUB || log->own || log->frozen || log->signing ||
-        log->held.covered <= log->cosigned)
+        size <= log->cosigned)
         return;
     log->signing = true;
-    core_effect_add(core, EFFECT_SIGN_RECEIPT)->sign_receipt = (struct effect_sign_receipt){
-        .log = log->id,
-        .size = SAMAD_BUG(RECEIPT_AHEAD) ? log->held.pending : log->held.covered,
-    };
+    core_effect_add(core, EFFECT_SIGN_RECEIPT)->sign_receipt =
+        (struct effect_sign_receipt){ .log = log->id, .size = size };
 }
 
 static void set_due(struct core *core, struct log *log, bool due)
