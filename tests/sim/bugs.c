@@ -27,6 +27,13 @@ static void choose(size_t index)
 }
 #endif
 
+static const struct seeded_bug *chosen;
+
+const char *bug_name(void)
+{
+    return chosen != NULL ? chosen->name : NULL;
+}
+
 const struct seeded_bug *bug_at(size_t index)
 {
     for (const struct seeded_bug *bug = bugs; bug->name; bug++)
@@ -40,6 +47,7 @@ bool bug_choose(const char *name)
     for (size_t i = 0; bug_at(i) != NULL; i++)
         if (strcmp(bug_at(i)->name, name) == 0) {
             choose(i);
+            chosen = bug_at(i);
             return true;
         }
     return false;

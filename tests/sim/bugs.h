@@ -15,5 +15,7 @@ struct seeded_bug {
 const struct seeded_bug *bug_at(size_t index);
 /* The whole product has this bug from now on. False: there is none of that name. */
 bool bug_choose(const char *name);
+/* Of the one that was chosen; NULL: none. */
+const char *bug_name(void);
 
 #endif

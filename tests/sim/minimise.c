@@ -12,13 +12,18 @@ static bool fails_alike(const struct run_result *a, const struct run_result *b)
     return b->violations > 0 && strncmp(a->why, b->why, size) == 0;
 }
 
-static void print_kept(const bool *kept, unsigned count)
+/* What is left, in words, and how to run it. */
+static void print_kept(const struct run_options *options, const bool *kept, unsigned count)
 {
-    printf("  faults needed:");
-    for (unsigned i = 0; i < count; i++)
-        if (kept[i])
-            printf(" %u", i);
-    printf("\n  again: samad-sim … --faults");
+    struct run_options attempt = *options;
+    struct run_result result;
+    attempt.faults_kept = kept;
+    attempt.describe = true;
+    printf("  faults needed:\n");
+    minimise_run(&attempt, &result);
+    printf("  then: %s\n  again: ", result.why);
+    minimise_command(options);
+    printf(" --faults");
     const char *before = " ";
     for (unsigned i = 0; i < count; i++)
         if (kept[i]) {
@@ -52,5 +57,5 @@ void minimise(const struct run_options *options, const struct run_result *failed
             if (fails_alike(failed, &result))
                 memcpy(kept, trial, sizeof kept);
         }
-    print_kept(kept, count);
+    print_kept(options, kept, count);
 }

@@ -246,6 +246,14 @@ static void judge(const char *path)
         run_violation("history", "%s", why);
 }
 
+static void describe(const struct run_options *options, unsigned count)
+{
+    char line[160];
+    for (unsigned i = 0; i < count; i++)
+        if ((options->faults_kept == NULL || options->faults_kept[i]) && storm_describe(i, line))
+            printf("schedule %s\n", line);
+}
+
 /* ---- one seed -------------------------------------------------------------------------------- */
 
 static void make_folder(char folder[64])
@@ -293,6 +301,8 @@ void run_seed(const struct run_options *options, struct run_result *result)
     judge(options->history);
     result->submissions = clients_counters(run.clients)->submissions;
     result->trace_hash = sim_trace_hash();
+    if (options->describe)
+        describe(options, result->schedule_size);
     storm_end();
     watch_end();
     world_end();

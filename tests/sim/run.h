@@ -14,6 +14,7 @@ struct run_options {
     double days; /* of the storm; 0: as drawn */
     /* Only these faults of the schedule, by number; NULL: all. Borrowed. */
     const bool *faults_kept;
+    bool describe; /* print the faults of the schedule that were kept, a line each */
     const char *history; /* file to save the history in; NULL: none */
 };
 

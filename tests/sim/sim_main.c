@@ -197,6 +197,10 @@ static void job_line(struct job *job, const char *line)
     int at = 0;
     if (story_add_line(line))
         return;
+    if (strncmp(line, "schedule ", 9) == 0) {
+        printf("    %s\n", line + 9);
+        return;
+    }
     if (sscanf(line, "result %" SCNx64 " %lf %" SCNu64 " %u %u %31s %n", &result->trace_hash,
                &result->node_days, &result->submissions, &result->violations,
                &result->schedule_size, result->profile, &at) >= 6 &&
@@ -257,14 +261,28 @@ void minimise_run(const struct run_options *options, struct run_result *result)
 #define SAMAD_COMMIT "unknown"
 #endif
 
+void minimise_command(const struct run_options *options)
+{
+    printf("samad-sim --seed %" PRIu64, options->seed);
+    if (options->profile)
+        printf(" --profile %s", options->profile);
+    if (options->days > 0)
+        printf(" --days %g", options->days);
+    if (options->real_crypto)
+        printf(" --real-crypto");
+    if (bug_name())
+        printf(" --bug %s", bug_name());
+}
+
 static void report(const struct arguments *arguments, const struct job *job)
 {
     const struct run_result *result = &job->result;
-    printf("VIOLATION seed=%" PRIu64 " profile=%s hash=%016" PRIx64 "\n  %s\n"
-           "  command: samad-sim --seed %" PRIu64 "%s%s --trace   commit: %s\n",
-           job->seed, result->profile, result->trace_hash, result->why, job->seed,
-           arguments->run.profile ? " --profile " : "",
-           arguments->run.profile ? arguments->run.profile : "", SAMAD_COMMIT);
+    struct run_options again = arguments->run;
+    again.seed = job->seed;
+    printf("VIOLATION seed=%" PRIu64 " profile=%s hash=%016" PRIx64 "\n  %s\n  command: ",
+           job->seed, result->profile, result->trace_hash, result->why);
+    minimise_command(&again);
+    printf(" --trace   commit: %s\n", SAMAD_COMMIT);
     if (arguments->minimise) {
         struct run_options options = arguments->run;
         options.seed = job->seed;

@@ -29,8 +29,8 @@ static struct {
 static const char *const WANTED[] = {
     "incarnation.opened", "node.hubs_unasked", "node.failed",        "log.reopening",
     "link.opened",        "link.closed",       "link.connect_failed", "log.map_grown",
-    "disk.reserve_reached", "disk.healed",     "group.failed",        "alarm fork",
-    "alarm rollback",     "client answered",   "client refused",      "client unknown",
+    "disk.reserve_reached", "disk.healed",     "group.failed",        "alarm FORK",
+    "alarm ROLLBACK",     "client answered",   "client refused",      "client unknown",
     "507 answered",       "duplicate answered", "converged",          "log.rebuilt",
     "log.repaired",       "log.set_aside",      "journal.made",       "journal.caught_up",
     "journal.lost",       "journal.cut",        "died between the two syncs",
