@@ -193,6 +193,7 @@ static int64_t pipe_arrival(struct pipe *pipe, const struct segment *segment)
     if (path->loss_percent > 0 && dice_chance(dice, path->loss_percent, 100)) {
         arrives += dice_between(dice, 200 * SIM_MS, 3 * SIM_S);
         net_counters.lost++;
+        sim_fault(pipe->connection->nodes[pipe->to], "segment lost");
     }
     if (arrives < pipe->last_arrives_ns)
         arrives = pipe->last_arrives_ns; /* in order */
@@ -391,7 +392,7 @@ static void pipe_on_event(struct sim_event *event)
             sim_at(event, now + limit);
             return;
         }
-        sim_fault(connection->nodes[pipe->to], "connection timed out");
+        sim_sometimes("connection timed out");
         connection_fail(connection, UV_ETIMEDOUT);
         return;
     }

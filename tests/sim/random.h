@@ -18,6 +18,7 @@ enum stream {
     STREAM_WORKLOAD, /* clients */
     STREAM_CLOCK,
     STREAM_SECOND, /* second devices: who has one, what happens to it */
+    STREAM_PACE,     /* how people call */
     STREAM_COUNT
 };
 

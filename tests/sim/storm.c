@@ -147,6 +147,8 @@ static void flap(struct fault *fault)
 {
     fault->phase++;
     cut_both(fault, fault->phase % 2 == 1);
+    if (fault->phase > 1 && fault->phase % 2 == 1)
+        sim_fault(fault->a, "cut by flapping");
     sim_after(&fault->begin, dice_between(&fault->dice, 200 * SIM_MS, 5 * SIM_S));
 }
 

@@ -72,7 +72,7 @@ struct swarm_second {
 struct swarm {
     const char *profile;
     unsigned hub_count, province_count;
-    double requests_a_day;   /* a province */
+    double requests_a_day;   /* a province; with bursts: so often do they come */
     int64_t follow_after_ns; /* mean time after which people come back to a request */
     double bother;           /* how much more often than usual they do */
     unsigned burst;          /* so many requests may come at once */

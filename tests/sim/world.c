@@ -94,8 +94,10 @@ static void on_disk_end(void *context, const struct disk_call *call)
     struct sim_node *node = context;
     if (sim_current() != node)
         return;
-    if (call->error != 0)
-        sim_fault(node, call->error == ENOSPC ? "ENOSPC given" : "I/O error given");
+    if (call->error == ENOSPC)
+        sim_fault(node, "ENOSPC given");
+    else if (call->error == EIO || call->error == EINTR) /* and not: there is no such file */
+        sim_fault(node, call->error == EIO ? "EIO given" : "EINTR given");
     recorder_disk(node, call, false);
     second_on_disk_end(node, call);
 }
