@@ -268,8 +268,10 @@ static enum decider_state decider_serve(struct decider *decider)
             return DECIDER_SETTLING;
         if (decided == DECIDED_MEMORY_FULL && news.flush_err != OK)
             decider_refuse_queue(decider, news.flush_err);
-        bool for_flush = decided == DECIDED_MEMORY_FULL;
-        if (for_flush && !news.flush_waits && !gathered) {
+        /* With a group gathered and no flush under way it is the log that is waited for: looking out
+         * for the end of a flush would not sleep at all until the sync is over. */
+        bool for_flush = decided == DECIDED_MEMORY_FULL && (news.flush_waits || !gathered);
+        if (for_flush && !news.flush_waits) {
             /* Full without a flush under way: begin one. */
             enum err frozen = writer_freeze(decider->writer);
             if (frozen == OK)
