@@ -100,7 +100,8 @@ static void draw_bursts(struct swarm *swarm)
     if (dice_chance(dice, 1, 2))
         return;
     swarm->burst = 2u << dice_below(dice, 6);
-    while (swarm->burst > swarm->queue_max / 2) /* a full queue refuses, as it should */
+    /* A full queue refuses, as it should, and many small groups take their time. */
+    while (swarm->burst > swarm->queue_max / 2 || swarm->burst > swarm->group_max)
         swarm->burst /= 2;
     swarm->requests_a_day *= 2.0 / (swarm->burst + 1);
 }
@@ -134,6 +135,8 @@ static void make_long(struct swarm *swarm, int64_t storm_ns)
     swarm->burst = 64;
     if (swarm->queue_max < 4 * swarm->burst)
         swarm->queue_max = 4 * swarm->burst;
+    if (swarm->group_max < 2 * swarm->burst)
+        swarm->group_max = 2 * swarm->burst;
     swarm->requests_a_day = REQUESTS_LONG * 2.0 / (swarm->burst + 1);
 }
 
