@@ -186,11 +186,19 @@ static enum err engine_fold_followed(struct engine *engine)
     return err;
 }
 
+/* Without a decider nobody tries again, which is what ERR_NOMEM promises: the process must stop. */
+static enum err engine_fail_start(struct engine *engine, enum err err)
+{
+    if (err != OK)
+        engine_fail(engine, err, NULL);
+    return err == ERR_NOMEM ? ERR_CLOSED : err;
+}
+
 enum err engine_start(struct engine *engine, uint32_t flags)
 {
     enum err err = engine_fold_followed(engine);
     if (err != OK)
-        return err;
+        return engine_fail_start(engine, err);
     engine_lock(engine);
     engine->decider_ended = false;
     engine->reopen_flags |= flags;
@@ -198,6 +206,7 @@ enum err engine_start(struct engine *engine, uint32_t flags)
     engine_unlock(engine);
     err = engine_start_thread(&engine->decider_thread, decider_main, engine, &engine->decider_runs,
                               "samad-decider");
+    err = engine_fail_start(engine, err);
     engine_lock(engine);
     if (err != OK)
         engine->decider_ended = true;
