@@ -351,6 +351,8 @@ void process_release(struct sim_node *node)
     release_maps(node->process);
     release_memory(node->process);
     disk_close_all(node->disk);
+    if (node->second.disk != NULL)
+        disk_close_all(node->second.disk);
 }
 
 /* Ids differ from run to run; LMDB writes them into its lock file, the site into its own. */

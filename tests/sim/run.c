@@ -83,6 +83,23 @@ static void count_client(const struct client_event *event)
         sim_sometimes("client unknown");
 }
 
+#define FOLDER_STEM "/dev/shm/samad-sim-"
+
+/* An answer may tell a path (the status does), and each run has a folder with a name of its own. */
+static void trace_content(const struct sim_node *node, struct bytes content)
+{
+    struct buffer same = { 0 };
+    buffer_append_bytes(&same, content);
+    require(same.err == OK);
+    uint8_t *at = same.data, *end = same.data + same.size;
+    while (at && (at = memmem(at, (size_t)(end - at), FOLDER_STEM, strlen(FOLDER_STEM))) != NULL) {
+        at += strlen(FOLDER_STEM);
+        memset(at, 'X', (size_t)(end - at) < 6 ? (size_t)(end - at) : 6);
+    }
+    sim_trace_bytes(node, "content", buffer_bytes(&same));
+    buffer_close(&same);
+}
+
 /* On a node's fiber or on the driver. What the clients do next may have changed. */
 static void on_client_event(void *context, const struct client_event *event)
 {
@@ -91,7 +108,7 @@ static void on_client_event(void *context, const struct client_event *event)
     struct sim_node *node = &world.nodes[event->site];
     sim_trace(node, "client", event->operation << 8 | event->action << 4 | event->phase,
               event->status);
-    sim_trace_bytes(node, "content", event->content);
+    trace_content(node, event->content);
     if (event->phase == CLIENT_SENT)
         world_on_word(node);
     count_client(event);
@@ -258,7 +275,7 @@ static void describe(const struct run_options *options, unsigned count)
 
 static void make_folder(char folder[64])
 {
-    snprintf(folder, 64, "/dev/shm/samad-sim-XXXXXX");
+    snprintf(folder, 64, FOLDER_STEM "XXXXXX");
     require(mkdtemp(folder) != NULL);
 }
 
