@@ -245,30 +245,34 @@ static void append_incarnation(struct store *store, struct store_log *log, struc
     require(incarnation_facts_encode(facts, &incarnation) == OK);
 }
 
-static void write_one(struct store *store, struct store_log *log, uint8_t salt)
+void store_add(struct store_log *log, enum record_kind kind, struct bytes salted_facts)
 {
-    struct buffer facts = { 0 }, header_bytes = { 0 }, wire = { 0 };
-    struct record_header header = { .kind = RECORD_REQUEST, .log = log->id };
-    uint8_t salt_bytes[SALT_SIZE];
-    memset(salt_bytes, salt, sizeof salt_bytes);
-    buffer_append(&facts, salt_bytes, sizeof salt_bytes);
-    header.position = log->main.count;
-    if (header.position == 0) {
-        header.kind = RECORD_INCARNATION;
-        append_incarnation(store, log, &facts);
-    } else {
-        buffer_append_u64(&facts, header.position);
-    }
-    record_commit(&header.facts, buffer_bytes(&facts));
+    struct buffer header_bytes = { 0 }, wire = { 0 };
+    struct record_header header = { .kind = kind, .log = log->id, .position = log->main.count };
+    record_commit(&header.facts, salted_facts);
     require(record_header_encode(&header_bytes, &header) == OK);
-    struct record record = { .header = buffer_bytes(&header_bytes), .facts = buffer_bytes(&facts) };
+    struct record record = { .header = buffer_bytes(&header_bytes), .facts = salted_facts };
     record_encode(&wire, &record);
     struct hash leaf;
     merkle_leaf_hash(&leaf, record.header);
     history_append(&log->main, buffer_bytes(&wire), &leaf);
-    buffer_close(&facts);
     buffer_close(&header_bytes);
     buffer_close(&wire);
+}
+
+static void write_one(struct store *store, struct store_log *log, uint8_t salt)
+{
+    struct buffer facts = { 0 };
+    uint8_t salt_bytes[SALT_SIZE];
+    bool first = log->main.count == 0;
+    memset(salt_bytes, salt, sizeof salt_bytes);
+    buffer_append(&facts, salt_bytes, sizeof salt_bytes);
+    if (first)
+        append_incarnation(store, log, &facts);
+    else
+        buffer_append_u64(&facts, log->main.count);
+    store_add(log, first ? RECORD_INCARNATION : RECORD_REQUEST, buffer_bytes(&facts));
+    buffer_close(&facts);
 }
 
 void store_write(struct store *store, struct store_log *log, size_t count, uint8_t salt)

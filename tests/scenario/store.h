@@ -56,6 +56,8 @@ const struct log_head *history_parents(const struct history *history, size_t *co
 /* Own logs: appends `count` made-up records (the first of a log being an incarnation that names
  * the tips) and signs one checkpoint. Different salts make different histories. */
 void store_write(struct store *store, struct store_log *log, size_t count, uint8_t salt);
+/* One record of these facts, their salt included; store_write() of none signs for it. */
+void store_add(struct store_log *log, enum record_kind kind, struct bytes salted_facts);
 
 /* The keys of a node: deterministic from its name. */
 void store_log_key(const char *node, struct sign_key *key);
