@@ -1,6 +1,6 @@
 /* I12: where two histories of one log exist among honest holders in the end, every honest hub that holds
  * the log has it frozen, holds a proof that anybody can verify, and both branches; so nothing that
- * either of them acknowledged is gone.
+ * either of them acknowledged is gone. And nobody can freeze the log of an author that has one history.
  *
  * A holder is a hub, or a host that was up when all had converged: what a clone wrote and nobody ever
  * saw is no history that anybody could prove. */
@@ -89,6 +89,21 @@ static void judge_hub(const struct index *index, struct check_report *report,
                        pair[0]->dump->host->name, pair[1]->dump->host->name, hub->host->name, wrong);
 }
 
+/* Only an author can bring it about that its log is frozen: by two histories. One that is honest, and
+ * was never put back or copied, has one. */
+static void judge_frozen(const struct index *index, struct check_report *report,
+                         const struct index_dump *dump, const struct dump_log *log)
+{
+    const struct index_log *all = index_log_of(index, log->origin);
+    if (log->branch || index_is_malicious(index, log->node) || (all && all->other) ||
+        index_node_was_rolled_back(index, log->node))
+        return;
+    check_looked(report);
+    if (log->frozen)
+        check_violated(report, "%s has frozen %s, whose author never wrote two histories",
+                       dump->host->name, log->origin);
+}
+
 /* Every proof that is held proves. */
 static void judge_proofs(const struct index *index, struct check_report *report,
                          const struct index_dump *dump, const struct dump_log *log)
@@ -119,7 +134,9 @@ void check_i12(const struct index *index, struct check_report *report)
     }
     for (size_t i = 0; i < index->dump_count; i++) {
         const struct index_dump *dump = &index->dumps[i];
-        for (size_t k = 0; dump->last && !dump->host->malicious && k < dump->dump->log_count; k++)
+        for (size_t k = 0; dump->last && !dump->host->malicious && k < dump->dump->log_count; k++) {
             judge_proofs(index, report, dump, &dump->dump->logs[k]);
+            judge_frozen(index, report, dump, &dump->dump->logs[k]);
+        }
     }
 }

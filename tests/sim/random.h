@@ -19,6 +19,7 @@ enum stream {
     STREAM_CLOCK,
     STREAM_SECOND, /* second devices: who has one, what happens to it */
     STREAM_PACE,     /* how people call */
+    STREAM_LIAR,     /* what a malicious node says */
     STREAM_COUNT
 };
 

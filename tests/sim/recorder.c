@@ -6,6 +6,8 @@
 #include "proto/wire/message.h"
 #include "tests/check/check.h"
 #include "tests/check/dump.h"
+#include "tests/sim/defence.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/swarm.h"
 
 #include <errno.h>
@@ -38,6 +40,7 @@ static uint32_t host_of(const struct sim_node *node)
     struct history_host told = { .node = node->name,
                                  .hub = node->role == ROLE_HUB,
                                  .journal = node->second.disk != NULL,
+                                 .malicious = liar_is(node),
                                  .receipts_needed = world.swarm->national_receipts };
     char name[64];
     bool is_first = world_find(node->name) == node;
@@ -341,6 +344,22 @@ static enum err encode_flipped(struct buffer *out, const struct message *message
     return err;
 }
 
+/* What cannot be encoded is not said: then it tells the truth. */
+static enum err encode_lies(const struct sim_node *node, struct buffer *out,
+                            const struct message *message)
+{
+    size_t offset = out->size;
+    const struct message *lie = liar_message(node, message);
+    enum err err = __real_message_encode(out, lie);
+    if (err != OK && lie != message && out->err == OK) {
+        out->size = offset;
+        err = __real_message_encode(out, message);
+    }
+    if (err == OK)
+        liar_bytes(node, out, offset);
+    return err;
+}
+
 enum err __wrap_message_encode(struct buffer *out, const struct message *message)
 {
     struct sim_node *node = sim_current();
@@ -355,8 +374,21 @@ enum err __wrap_message_encode(struct buffer *out, const struct message *message
         tell(node, (struct history_event){ .kind = receipt ? HISTORY_RECEIPT : HISTORY_CHECKPOINT,
                                            .note = { .peer = HISTORY_NO_HOST, .text = text } });
         world_on_word(node);
+        if (!receipt)
+            liar_saw(note);
     }
-    return __real_message_encode(out, message);
+    defence_said(node, message);
+    return liar_is(node) ? encode_lies(node, out, message) : __real_message_encode(out, message);
+}
+
+enum err __real_message_decode(struct message *message, struct bytes input);
+enum err __wrap_message_decode(struct message *message, struct bytes input);
+enum err __wrap_message_decode(struct message *message, struct bytes input)
+{
+    enum err err = __real_message_decode(message, input);
+    if (err == OK && liar_is(sim_current()))
+        liar_heard(sim_current(), message);
+    return err;
 }
 
 void __real_status_alarm(struct replicator *replicator, const struct effect_alarm *alarm);
@@ -367,6 +399,7 @@ void __wrap_status_alarm(struct replicator *replicator, const struct effect_alar
     snprintf(subject, sizeof subject, "%s", alarm->node);
     if (alarm->has_log)
         log_id_origin(&alarm->log, subject);
+    defence_alarmed(sim_current(), alarm);
     tell(sim_current(), (struct history_event){ .kind = HISTORY_ALARM,
                                                 .alarm = { .name = alarm_name(alarm->alarm),
                                                            .subject = subject,

@@ -3,6 +3,7 @@
 #include "proto/base/require.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/crypto.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/net.h"
 #include "tests/sim/recorder.h"
 #include "tests/sim/second.h"
@@ -300,6 +301,7 @@ void run_seed(const struct run_options *options, struct run_result *result)
     make_folder(folder);
     world_on_life = on_life;
     world_build(&swarm, folder);
+    liar_begin(&swarm);
     recorder_begin(!options->real_crypto && !swarm.real_crypto);
     result->schedule_size = storm_plan(&swarm, options->faults_kept);
     sim_tell(NULL, "seed %llu, profile %s: %u hubs, %u provinces, %u faults planned",
@@ -310,6 +312,7 @@ void run_seed(const struct run_options *options, struct run_result *result)
     storm_begin();
     sim_run(swarm.storm_ns);
     storm_heal();
+    liar_repent();
     sim_run(sim_now_ns() + NOTICE_NS + 3 * swarm.ping_after_ns);
     recorder_healed();
     sim_run(sim_now_ns() + 5 * SIM_S);

@@ -34,6 +34,7 @@ static const char *const WANTED[] = {
     "507 answered",       "duplicate answered", "converged",          "log.rebuilt",
     "log.repaired",       "log.set_aside",      "journal.made",       "journal.caught_up",
     "journal.lost",       "journal.cut",        "died between the two syncs",
+    "package refused",    "receipt refused",    "equivocation proven", "peer penalised",
 };
 #define WANTED_COUNT (sizeof WANTED / sizeof WANTED[0])
 

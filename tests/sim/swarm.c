@@ -206,10 +206,11 @@ static void profile_disk_full(struct swarm *swarm)
 
 static void profile_malicious(struct swarm *swarm)
 {
-    static const enum fault_kind kinds[] = { FAULT_STRANGER, FAULT_CORRUPT, FAULT_CUT,
-                                             FAULT_RESET };
+    static const enum fault_kind kinds[] = { FAULT_STRANGER, FAULT_CORRUPT, FAULT_CUT, FAULT_RESET,
+                                             FAULT_KILL };
     keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
-    swarm->weight[FAULT_STRANGER] = 40;
+    swarm->weight[FAULT_STRANGER] = 20;
+    swarm->liar_one_in = 1u << dice_below(random_stream(STREAM_LIAR), 8);
 }
 
 static void profile_hub_churn(struct swarm *swarm)
@@ -365,7 +366,7 @@ static const struct profile {
     { "clone-heavy", "restored, cloned nodes and hubs", profile_clones },
     { "corrupt-heavy", "damage on the wire and on the disk", profile_corrupt },
     { "disk-full", "disks run full and get room again", profile_disk_full },
-    { "malicious", "strangers, replays, damaged streams", profile_malicious },
+    { "malicious", "a node with valid keys that lies; strangers, replays, damage", profile_malicious },
     { "hub-churn", "hubs are lost and come back from old backups", profile_hub_churn },
     { "dense", "a quarter of an hour in which much happens to little", profile_dense },
     { "twins", "dense: two machines from one image, with one random state", profile_twins },

@@ -96,6 +96,7 @@ struct swarm {
     uint64_t verify_rate;
     bool real_crypto;
     struct swarm_second second;
+    unsigned liar_one_in; /* one node lies in so many messages (liar.h); 0: nobody does */
 };
 
 /* From STREAM_SWARM. `profile` NULL or "": drawn as well. False: there is no such profile. */

@@ -5,6 +5,7 @@
 #include "proto/base/require.h"
 #include "storage/log.h"
 #include "tests/sim/fibers.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/swarm.h"
 
 #include <stdio.h>
@@ -162,7 +163,7 @@ static bool spread(const struct sim_node *holder, const struct seen_log *log, ch
     bool all = true;
     for (unsigned i = 0; i < world.node_count; i++) {
         const struct sim_node *node = &world.nodes[i];
-        if (node->retired || node == holder || !is_for(node, &log->id))
+        if (node->retired || node == holder || liar_is(node) || !is_for(node, &log->id))
             continue;
         const struct seen_log *other = find_log(i, &log->id);
         if (log->frozen && other != NULL)
@@ -196,7 +197,7 @@ bool watch_converged(char why[256])
         }
         for (size_t j = 0; j < seen->count; j++) {
             const struct seen_log *log = &seen->logs[j];
-            if (log->branch || log->size == 0)
+            if (log->branch || log->size == 0 || liar_wrote(&log->id))
                 continue;
             all &= spread(node, log, why);
             if (node->role == ROLE_PROVINCE && strcmp(log->id.node, node->name) == 0 &&

@@ -7,6 +7,7 @@
 #include "replication/core/core.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/http.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/net.h"
 #include "tests/sim/recorder.h"
 #include "tests/sim/second.h"
@@ -19,6 +20,7 @@
 #include <uv.h>
 
 #define API_PORT         8111
+#define LIAR_PING_MS     500
 #define BACK_DELAY_NS    (2 * SIM_S) /* as the supervisor restarts what has failed */
 
 struct world world;
@@ -323,6 +325,8 @@ struct core *__wrap_core_new(const struct core_options *options)
     drawn.catchup_quantum = swarm->catchup_quantum;
     if (swarm->catchup_links > 0)
         drawn.catchup_links_max = swarm->catchup_links;
+    if (liar_is(sim_current()) && liar_knows(LIE_PINGS))
+        drawn.ping_after_ms = LIAR_PING_MS;
     return __real_core_new(&drawn);
 }
 

@@ -760,6 +760,17 @@ Test(i12, a_proof_that_proves_nothing_is_seen)
     sample_expect(history, "I12");
 }
 
+Test(i12, a_log_that_was_frozen_for_nothing_is_seen)
+{
+    struct history *history = sample_good();
+    final_log(history, HUB, SAMPLE_LOG_2)->frozen = true;
+    sample_expect(history, "I12");
+    history = sample_good();
+    final_log(history, HUB, SAMPLE_LOG_2)->frozen = true;
+    history->hosts[ARDABIL].malicious = true; /* its author may have brought it about */
+    sample_expect(history, NULL);
+}
+
 /* ---- I13 ----------------------------------------------------------------------------------- */
 
 /* Ardabil is put back to before its erasure when it crashes. */
@@ -980,6 +991,21 @@ Test(i30, one_receipt_is_not_national_where_two_are_asked_for)
     struct history *history = sample_good();
     history->hosts[ARDABIL].receipts_needed = 2;
     sample_expect(history, "I30");
+}
+
+/* Its receipts are not looked at, and nobody can know better than to count them. */
+Test(i30, a_receipt_of_a_malicious_hub_counts)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].receipts_needed = 2;
+    history_add_host(history, &(struct history_host){ .name = "hub-2",
+                                                      .node = "hub-2",
+                                                      .hub = true,
+                                                      .malicious = true });
+    struct check_report *report = check_history(history, "I30");
+    cr_assert_eq(report->violation_count, 0);
+    check_report_free(report);
+    history_free(history);
 }
 
 Test(i30, a_hub_that_tells_of_more_than_anybody_holds_or_of_another_root_is_seen)
