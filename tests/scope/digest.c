@@ -29,6 +29,11 @@ static void number(struct digest *digest, uint64_t value)
     add(digest, &value, sizeof value);
 }
 
+static void flags(struct digest *digest, int bits)
+{
+    number(digest, (uint64_t)bits);
+}
+
 static void text(struct digest *digest, const char *string)
 {
     add(digest, string ? string : "", string ? strlen(string) + 1 : 1);
@@ -93,9 +98,9 @@ static void flow_add(struct digest *digest, const struct flow *flow)
     name_of(digest, &flow->log->id);
     number(digest, flow->offered);
     number(digest, flow->announced);
-    number(digest, flow->unheld | flow->announce << 1 | flow->asked << 2 | flow->waiting << 3 |
-                       flow->subscribed << 4 | flow->shown_once << 5 | flow->reading << 6 |
-                       flow->again << 7 | flow->ready << 8);
+    flags(digest, flow->unheld | flow->announce << 1 | flow->asked << 2 | flow->waiting << 3 |
+                      flow->subscribed << 4 | flow->shown_once << 5 | flow->reading << 6 |
+                      flow->again << 7 | flow->ready << 8);
     due_at(digest, flow->retry_at_ms);
     number(digest, flow->next);
     number(digest, flow->shown);
@@ -107,8 +112,8 @@ static void link_add(struct digest *digest, const struct link *link)
 {
     number(digest, link->id);
     text(digest, link->peer ? link->peer->options.node : "");
-    number(digest, link->outbound | link->closed << 1 | link->heads_complete << 2 |
-                       link->reading << 3 | link->announce_due << 4 | link->throttled << 5);
+    flags(digest, link->outbound | link->closed << 1 | link->heads_complete << 2 |
+                      link->reading << 3 | link->announce_due << 4 | link->throttled << 5);
     number(digest, link->state);
     since(digest, link->state == LINK_HELLO, link->opened_at_ms);
     since(digest, true, link->heard_at_ms);
@@ -137,9 +142,9 @@ static void log_add(struct digest *digest, const struct log *log)
     name_of(digest, &log->id);
     cursor_add(digest, &log->held);
     cursor_add(digest, &log->branch);
-    number(digest, log->own | log->live << 1 | log->closing << 2 | log->reopen_due << 3 |
-                       log->receipt_due << 4 | log->signing << 5 | log->frozen << 6 |
-                       log->proven << 7 | log->resync << 8 | log->big << 9 | log->queued << 10);
+    flags(digest, log->own | log->live << 1 | log->closing << 2 | log->reopen_due << 3 |
+                      log->receipt_due << 4 | log->signing << 5 | log->frozen << 6 |
+                      log->proven << 7 | log->resync << 8 | log->big << 9 | log->queued << 10);
     number(digest, log->reopen_due ? log->reopen_reason : 0);
     number(digest, log->named);
     number(digest, log->cosigned);
@@ -159,8 +164,8 @@ static void log_add(struct digest *digest, const struct log *log)
 
 static void core_add(struct digest *digest, const struct core *core)
 {
-    number(digest,
-           core->started | core->may_write << 1 | core->merge_check << 2 | core->reopen_due << 3);
+    flags(digest,
+          core->started | core->may_write << 1 | core->merge_check << 2 | core->reopen_due << 3);
     since(digest, !core->may_write, core->start_at_ms);
     due_at(digest, core->retry_at_ms);
     number(digest, core->receipt_due_count);
@@ -205,7 +210,7 @@ static void store_add_to(struct digest *digest, const struct store *store)
         name_of(digest, &log->id);
         history_add_to(digest, &log->main);
         history_add_to(digest, &log->branch);
-        number(digest, log->frozen | log->proven << 1);
+        flags(digest, log->frozen | log->proven << 1);
         text(digest, log->fork_node);
         range(digest, buffer_bytes(&log->proof));
         number(digest, log->cosigned);
@@ -223,7 +228,7 @@ static void store_add_to(struct digest *digest, const struct store *store)
 static void wire_add(struct digest *digest, const struct wire *wire)
 {
     number(digest, wire->id);
-    number(digest, wire->open[0] | wire->open[1] << 1 | wire->mute << 2);
+    flags(digest, wire->open[0] | wire->open[1] << 1 | wire->mute << 2);
     for (int end = 0; end < 2; end++) {
         number(digest, scope_on_the_way(wire, end));
         for (const struct packet *packet = wire->first[end]; packet; packet = packet->next) {
@@ -254,8 +259,7 @@ static void told_add(struct digest *digest, const struct told *told)
 
 static void node_add(struct digest *digest, const struct scope_node *node)
 {
-    number(digest,
-           (node->core != NULL) | node->used << 1 | node->retired << 2 | node->calling << 3);
+    flags(digest, (node->core != NULL) | node->used << 1 | node->retired << 2 | node->calling << 3);
     if (node->core != NULL)
         core_add(digest, node->core);
     store_add_to(digest, &node->store);
