@@ -9,10 +9,10 @@
 #include <sodium.h>
 
 _Static_assert(sizeof(struct peer) == 112, "look at peer_add()");
-_Static_assert(sizeof(struct flow) == 104, "look at flow_add()");
-_Static_assert(sizeof(struct link) == 240, "look at link_add()");
-_Static_assert(sizeof(struct log) == 424, "look at log_add()");
-_Static_assert(sizeof(struct core) - sizeof(struct message) == 624, "look at core_add()");
+_Static_assert(sizeof(struct flow) == 144, "look at flow_add()");
+_Static_assert(sizeof(struct link) == 248, "look at link_add()");
+_Static_assert(sizeof(struct log) == 432, "look at log_add()");
+_Static_assert(sizeof(struct core) - sizeof(struct message) == 632, "look at core_add()");
 
 struct digest {
     crypto_generichash_state state;
@@ -93,6 +93,15 @@ static void peer_add(struct digest *digest, const struct peer *peer)
     number(digest, peer->displaced_count);
 }
 
+static void order_add(struct digest *digest, const struct order *order)
+{
+    number(digest, order->next);
+    number(digest, order->pending);
+    flags(digest, order->names_branch | order->found << 1);
+    if (order->names_branch)
+        add(digest, &order->root, sizeof order->root);
+}
+
 static void flow_add(struct digest *digest, const struct flow *flow)
 {
     name_of(digest, &flow->log->id);
@@ -100,12 +109,15 @@ static void flow_add(struct digest *digest, const struct flow *flow)
     number(digest, flow->announced);
     flags(digest, flow->unheld | flow->announce << 1 | flow->asked << 2 | flow->waiting << 3 |
                       flow->subscribed << 4 | flow->shown_once << 5 | flow->reading << 6 |
-                      flow->again << 7 | flow->ready << 8);
+                      flow->again << 7 | flow->ready << 8 | flow->names_branch << 9 |
+                      flow->branch << 10);
+    number(digest, flow->declined);
+    number(digest, flow->alarms);
     due_at(digest, flow->retry_at_ms);
     number(digest, flow->next);
     number(digest, flow->shown);
-    number(digest, flow->again_next);
-    number(digest, flow->again_pending);
+    if (flow->again)
+        order_add(digest, &flow->again_order);
 }
 
 static void link_add(struct digest *digest, const struct link *link)
@@ -115,6 +127,7 @@ static void link_add(struct digest *digest, const struct link *link)
     flags(digest, link->outbound | link->closed << 1 | link->heads_complete << 2 |
                       link->reading << 3 | link->announce_due << 4 | link->throttled << 5);
     number(digest, link->state);
+    number(digest, link->version);
     since(digest, link->state == LINK_HELLO, link->opened_at_ms);
     since(digest, true, link->heard_at_ms);
     since(digest, true, link->pinged_at_ms);
@@ -144,7 +157,8 @@ static void log_add(struct digest *digest, const struct log *log)
     cursor_add(digest, &log->branch);
     flags(digest, log->own | log->live << 1 | log->closing << 2 | log->reopen_due << 3 |
                       log->receipt_due << 4 | log->signing << 5 | log->frozen << 6 |
-                      log->proven << 7 | log->resync << 8 | log->big << 9 | log->queued << 10);
+                      log->proven << 7 | log->resync << 8 | log->big << 9 | log->queued << 10 |
+                      log->fetch_branch << 11);
     number(digest, log->reopen_due ? log->reopen_reason : 0);
     number(digest, log->named);
     number(digest, log->cosigned);
@@ -257,6 +271,24 @@ static void told_add(struct digest *digest, const struct told *told)
     text(digest, told->subject);
 }
 
+/* The same bytes are another matter from another link, and for the other branch. */
+static void work_add_to(struct digest *digest, const struct work *work)
+{
+    const struct effect *effect = &work->effect;
+    number(digest, effect->type);
+    range(digest, buffer_bytes(&work->message));
+    if (effect->type == EFFECT_SIGN_RECEIPT) {
+        name_of(digest, &effect->sign_receipt.log);
+        number(digest, effect->sign_receipt.size);
+    } else if (effect->type == EFFECT_STORE_CHECKPOINT) {
+        number(digest, effect->store_checkpoint.link);
+        number(digest, effect->store_checkpoint.branch);
+    } else if (effect->type == EFFECT_STORE_PACKAGE) {
+        number(digest, effect->store_package.link);
+        number(digest, effect->store_package.branch);
+    }
+}
+
 static void node_add(struct digest *digest, const struct scope_node *node)
 {
     flags(digest, (node->core != NULL) | node->used << 1 | node->retired << 2 | node->calling << 3);
@@ -265,14 +297,8 @@ static void node_add(struct digest *digest, const struct scope_node *node)
     store_add_to(digest, &node->store);
     store_add_to(digest, &node->copy);
     number(digest, node->copy_clock);
-    for (const struct work *work = node->work_first; work; work = work->next) {
-        number(digest, work->effect.type);
-        range(digest, buffer_bytes(&work->message));
-        if (work->effect.type == EFFECT_SIGN_RECEIPT) {
-            name_of(digest, &work->effect.sign_receipt.log);
-            number(digest, work->effect.sign_receipt.size);
-        }
-    }
+    for (const struct work *work = node->work_first; work; work = work->next)
+        work_add_to(digest, work);
     number(digest, node->live_count);
     for (size_t i = 0; i < node->live_count; i++)
         name_of(digest, &node->live[i]);

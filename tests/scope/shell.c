@@ -82,12 +82,17 @@ static void transmit_message(struct scope_node *node, uint64_t link)
     buffer_close(&bytes);
 }
 
+static struct history *branch_of(struct store_log *log, bool branch)
+{
+    return branch ? &log->branch : &log->main;
+}
+
 static void send_checkpoint(struct scope_node *node, const struct effect_send_checkpoint *effect)
 {
     struct store_log *log = store_find(&node->store, &effect->log);
     const struct store_note *note = store_choose(log, effect);
     struct due *answer = due_add(node, EVENT_CHECKPOINT_SENT);
-    struct merkle_source source = history_source(&log->main);
+    struct merkle_source source = history_source(branch_of(log, effect->branch));
     require(note != NULL);
     answer->event.checkpoint_sent = (struct event_checkpoint_sent){ .link = effect->link,
                                                                     .log = effect->log,
@@ -104,11 +109,12 @@ static void send_checkpoint(struct scope_node *node, const struct effect_send_ch
 static void send_records(struct scope_node *node, const struct effect_send_records *effect)
 {
     struct store_log *log = store_find(&node->store, &effect->log);
-    struct merkle_source source = history_source(&log->main);
+    struct history *history = branch_of(log, effect->branch);
+    struct merkle_source source = history_source(history);
     struct buffer body = { 0 }, bytes = { 0 };
     uint64_t count = 0, max = package_count_max(effect->first, effect->against);
     while (count < max && effect->first + count < effect->end)
-        buffer_append_bytes(&body, log->main.records[effect->first + count++]);
+        buffer_append_bytes(&body, history->records[effect->first + count++]);
     message.type = MESSAGE_PACKAGE;
     message.package = (struct message_package){ .log = effect->log,
                                                 .first = effect->first,
@@ -137,6 +143,37 @@ static void send_stored(struct scope_node *node, const struct effect *effect)
         message.fork.proof = buffer_bytes(&log->proof);
     }
     transmit_message(node, effect->send_log.link);
+}
+
+static const struct store_note *note_of_size(const struct history *history, uint64_t size)
+{
+    for (size_t i = 0; i < history->note_count; i++)
+        if (history->notes[i].size == size)
+            return &history->notes[i];
+    return NULL;
+}
+
+/* By size, not by what is pending in the store: of one commit the core is told answer by answer, so
+ * the store may be ahead of it. */
+static void send_want(struct scope_node *node, const struct effect_send_want *effect)
+{
+    struct store_log *log = store_find(&node->store, &effect->log);
+    const struct store_note *note = note_of_size(branch_of(log, effect->branch), effect->pending);
+    require(note != NULL);
+    message.type = MESSAGE_WANT;
+    message.want = (struct message_want){ .log = effect->log,
+                                          .next = effect->next,
+                                          .pending = effect->pending,
+                                          .names_branch = true,
+                                          .root = note->root };
+    transmit_message(node, effect->link);
+}
+
+static void find_branch(struct scope_node *node, const struct effect_find_branch *effect)
+{
+    struct event_branch_found *answer = &due_add(node, EVENT_BRANCH_FOUND)->event.branch_found;
+    *answer = (struct event_branch_found){ .link = effect->link, .log = effect->log };
+    answer->err = store_find_branch(&node->store, effect, &answer->branch);
 }
 
 static void end_link(struct scope_node *node, const struct effect *effect)
@@ -184,15 +221,23 @@ void scope_work_forget(struct scope_node *node)
     node->work_last = NULL;
 }
 
+/* Of a forked log; nothing of the other branch otherwise. */
+static struct cursor other_cursor(struct scope_node *node, const struct log_id *id)
+{
+    struct store_log *log = store_find(&node->store, id);
+    return log ? history_cursor(&log->branch) : (struct cursor){ 0 };
+}
+
 /* `proven` and `first` are about the store before `err` was found. */
 static void answer_stored(struct scope_node *node, enum event_type type,
                           const struct event_stored *known, bool first)
 {
     struct store_log *log = store_find(&node->store, &known->log);
-    struct history *history = known->branch ? &log->branch : &log->main;
+    struct history *history = branch_of(log, known->branch);
     struct due *due = due_add(node, type);
     due->event.stored = *known;
     due->event.stored.cursor = history_cursor(history);
+    due->event.stored.other = other_cursor(node, &known->log);
     if (first)
         parents_add(due, history, &due->event.stored.parents, &due->event.stored.parent_count);
 }
@@ -238,6 +283,7 @@ static void store_receipt_of(struct scope_node *node, struct effect_store_receip
     *answer =
         (struct event_receipt_stored){ .hub = effect.hub, .log = effect.log, .size = effect.size };
     answer->err = store_receipt(&node->store, &effect, &answer->proven);
+    answer->other = other_cursor(node, &effect.log);
     if (answer->err == OK)
         tell_receipt(node, effect.note);
 }
@@ -248,6 +294,10 @@ static void store_fork_of(struct scope_node *node, struct effect_store_fork effe
     effect.proof = message.fork.proof;
     *answer = (struct event_fork_stored){ .fork_node = effect.fork_node, .log = effect.log };
     answer->err = store_fork(&node->store, &effect);
+    const struct store_log *log = store_find(&node->store, &effect.log);
+    if (log != NULL)
+        answer->cursor = history_cursor(&log->main);
+    answer->other = other_cursor(node, &effect.log);
 }
 
 static void sign_receipt(struct scope_node *node, const struct effect_sign_receipt *effect)
@@ -444,6 +494,12 @@ void scope_carry_out(struct scope_node *node, const struct effect *effect)
     case EFFECT_SEND_RECEIPT:
     case EFFECT_SEND_FORK:
         send_stored(node, effect);
+        break;
+    case EFFECT_SEND_WANT:
+        send_want(node, &effect->send_want);
+        break;
+    case EFFECT_FIND_BRANCH:
+        find_branch(node, &effect->find_branch);
         break;
     case EFFECT_STORE_CHECKPOINT:
         store_make(&node->store, &effect->store_checkpoint.log);
