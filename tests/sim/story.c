@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define COUNTER_MAX 128
+#define COUNTER_MAX 1024
 #define TEXT_MAX    64
 
 struct counter {
