@@ -239,8 +239,10 @@ Test(import, goes_on_where_it_stopped_and_registers_nothing_twice)
     cr_expect_eq(import(&fake, &out, &err, "--retry", "0"), CLI_REFUSED);
     cr_expect(strstr((const char *)err.data, "--resume"), "it says what to do");
     unsigned before = count_codes(&fake);
-    cr_expect_geq(before, 100);
-    cr_expect_lt(before, LINE_COUNT);
+    /* Codes are noted in the order of the lines: one that is answered late holds back those behind. */
+    size_t taken = json_object_size(fake.known);
+    cr_expect_geq(taken, 120);
+    cr_expect_leq(before, taken);
     cr_expect_eq(access(fake.state, F_OK), 0);
     /* a code that the state does not know of is forgotten and comes again */
     FILE *codes = fopen(fake.codes, "a");
@@ -249,7 +251,7 @@ Test(import, goes_on_where_it_stopped_and_registers_nothing_twice)
     fake.dead_after = 0;
     buffer_clear(&out);
     cr_expect_eq(import(&fake, &out, NULL, "--resume", NULL), CLI_OK);
-    cr_expect_leq(count_of(&out, "duplicates"), 16, "only what was under way");
+    cr_expect_leq(count_of(&out, "duplicates"), taken - before, "only what was not noted");
     cr_expect_eq(count_of(&out, "registered") + count_of(&out, "duplicates"), LINE_COUNT - before);
     cr_expect_eq(count_codes(&fake), LINE_COUNT);
     cr_expect_eq(json_object_size(fake.known), LINE_COUNT);
