@@ -251,7 +251,7 @@ Test(import, goes_on_where_it_stopped_and_registers_nothing_twice)
     fake.dead_after = 0;
     buffer_clear(&out);
     cr_expect_eq(import(&fake, &out, NULL, "--resume", NULL), CLI_OK);
-    cr_expect_leq(count_of(&out, "duplicates"), taken - before + 16,
+    cr_expect_leq((size_t)count_of(&out, "duplicates"), taken - before + 16,
                   "only what was not noted, or was under way");
     cr_expect_eq(count_of(&out, "registered") + count_of(&out, "duplicates"), LINE_COUNT - before);
     cr_expect_eq(count_codes(&fake), LINE_COUNT);
