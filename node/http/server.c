@@ -25,7 +25,7 @@ enum {
     ANSWER_MS = 30 * 1000,    /* for reading the answer */
     BODY_BYTES_PER_MS = 8,
     REAP_INTERVAL_MS = 500,
-    THREADS = 3, /* a look-up then does not wait behind all the registrations that a commit answers */
+    THREADS_MAX = 8, /* a look-up then waits behind few of the registrations that a commit answers */
     ANSWER_HEADER_MAX = 4
 };
 
@@ -567,6 +567,12 @@ static void problem_add(struct buffer *problem, const char *what, const char *wh
     buffer_append_string(problem, why);
 }
 
+/* The library shares the connections out among its threads; each must get some. */
+static unsigned thread_count(const struct http_options *options)
+{
+    return options->connections_max < THREADS_MAX ? options->connections_max : THREADS_MAX;
+}
+
 enum err http_server_start(struct http_server **out, const struct http_options *options,
                            struct buffer *problem)
 {
@@ -625,7 +631,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_ARRAY,
+        MHD_OPTION_THREAD_POOL_SIZE, thread_count(options), MHD_OPTION_ARRAY,
         options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {
         err = ERR_IO;
