@@ -10,7 +10,7 @@
 
 #define VIEWS_FOLD_BUDGET 4096 /* records in one transaction */
 #define VIEWS_GROWTH_TRIES 8
-#define VIEWS_SCRUB_BUDGET 65536 /* entries in one tick: some ten milliseconds */
+#define VIEWS_SCRUB_BUDGET 8192 /* entries in one tick: some milliseconds */
 #define VIEWS_SCRUB_REST_MS (3600 * INT64_C(1000)) /* between two rounds */
 
 /* ---- the nodes to fold, a ring of names ---- */
