@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -13,6 +12,9 @@ import tempfile
 import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "harness"))
+from samad import free_port  # noqa: E402, F401  (found through the line above; for the peers too)
+
 SLOW_SYNC_MS = 1.0  # with a slower disk a figure says nothing about the programs
 
 # A request's text as it comes in by phone: with the other columns a row has about 400 bytes.
@@ -37,12 +39,6 @@ def print_line(**values):
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def free_port():
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

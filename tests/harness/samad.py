@@ -6,6 +6,7 @@ import copy
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,9 +22,18 @@ BUILD = os.environ.get("SAMAD_BUILD", os.path.join(SOURCE, "build", "release"))
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range from which connections get theirs: one of those could take the port between
+    this look and the daemon that is to listen there."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        end = int(file.read().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(end // 2, end)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def binary(name):
