@@ -1,16 +1,15 @@
 #include "lookups.h"
 
 #include "http_exchanges.h"
+#include "node/runtime/priority.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 #define CODE_SIZE      14
 #define PHONE_SIZE_MAX 64
 #define NICE           (-10)
-#define SLICE_NS       200000
 
 /* A request that can be looked up. */
 struct known {
@@ -164,18 +162,12 @@ static void look_up_due(struct lookups *lookups, int timer)
             send_lookup(lookups, i);
 }
 
-/* Linux: both count for the calling thread alone. Kernels before 6.12 ignore the slice. */
+/* Linux: both count for the calling thread alone. */
 static void ask_for_priority(void)
 {
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime_ns, deadline_ns, period_ns;
-    } wanted = { .size = sizeof wanted, .nice = NICE, .runtime_ns = SLICE_NS };
-    if (syscall(SYS_sched_setattr, 0, &wanted, 0) != 0)
+    if (setpriority(PRIO_PROCESS, 0, NICE) != 0)
         fprintf(stderr, "load: look-ups have no higher priority: %s\n", strerror(errno));
+    priority_responsive();
 }
 
 static void *run(void *argument)
