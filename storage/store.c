@@ -2,6 +2,7 @@
 
 #include "proto/base/bug.h"
 #include "proto/base/require.h"
+#include "storage/paced_sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,8 @@
 #define STORE_READER_MAX 512
 #define STORE_MODE       0600
 #define STORE_MAP_STEP   ((size_t)1 << 20)
+/* Below this a sync is short, and looking through the whole file for its pages is not. */
+#define PACED_CHANGES_MIN 4096
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -204,8 +207,8 @@ static bool library_is_usable(void)
     return major == 0 && minor == 9 && (patch < 26 || patch > 31);
 }
 
-/* What a killed process wrote stands in the page cache, and perhaps not on the device yet. It is read
- * from now on, so it must not go with the next power cut. */
+/* What a killed process wrote stands in the page cache, and perhaps not on the device yet. It is
+ * read from now on, so it must not go with the next power cut. */
 static enum err store_make_durable(struct store *store)
 {
     if (store->read_only || fdatasync(store->file) == 0)
@@ -224,6 +227,7 @@ enum err store_open_existing(struct store **out, const struct store_options *opt
     pthread_cond_init(&store->gate_changed, NULL);
     store->read_only = options->read_only;
     store->disposable = options->disposable && !options->read_only;
+    store->paced = options->paced;
     store->reserve_size = options->reserve_size;
     store->table_count = options->table_count;
     store->path = strdup(options->path);
@@ -390,6 +394,17 @@ void store_abort(struct store_txn *txn)
     atomic_fetch_add(&txn->store->aborts, 1);
 }
 
+static int commit_handle(struct store_txn *txn)
+{
+    bool paced = txn->store->paced && txn->changes >= PACED_CHANGES_MIN;
+    if (paced)
+        paced_sync_begin();
+    int code = mdb_txn_commit(txn->handle);
+    if (paced)
+        paced_sync_end();
+    return code;
+}
+
 enum err store_commit(struct store_txn *txn)
 {
     enum err err = txn->err;
@@ -397,7 +412,7 @@ enum err store_commit(struct store_txn *txn)
         store_abort(txn);
         return err;
     }
-    int code = mdb_txn_commit(txn->handle);
+    int code = commit_handle(txn);
     store_guard_leave(txn->store);
     txn->handle = NULL;
     if (SAMAD_BUG(SYNC_ERROR_IGNORED) && code == EIO)

@@ -23,6 +23,7 @@ struct store {
     char *mark; /* path of the mark that the file is damaged; NULL when it is not disposable */
     bool read_only;
     bool disposable;
+    bool paced;
     unsigned table_count;
     unsigned tables[STORE_TABLE_MAX]; /* LMDB handles */
     size_t page_size;
@@ -61,14 +62,15 @@ struct store {
 enum err store_open_existing(struct store **out, const struct store_options *options);
 /* Terminated "<folder>/<name>"; ERR_INVALID when it is too long. */
 enum err store_name_in(char out[STORE_NAME_SIZE], const char *folder, const char *name);
-/* Leaves the mark that the file is damaged, when the store is disposable. It must outlive the process:
- * the damage may lie where opening does not look, and LMDB ends the process for some of it. Safe in a
- * signal handler. */
+/* Leaves the mark that the file is damaged, when the store is disposable. It must outlive the
+ * process: the damage may lie where opening does not look, and LMDB ends the process for some of
+ * it. Safe in a signal handler. */
 void store_mark_damage(const struct store *store);
 
 /* ---- the guard (store_guard.c) ----
- * LMDB follows what is in a page, so damage can end the process by a bad address. When that happens in
- * a thread that has a disposable store in hand, its mark is left first. Nothing for other stores. */
+ * LMDB follows what is in a page, so damage can end the process by a bad address. When that happens
+ * in a thread that has a disposable store in hand, its mark is left first. Nothing for other
+ * stores. */
 enum err store_guard_add(struct store *store);
 void store_guard_remove(struct store *store);
 /* This thread begins and ends to look into the file; several times in a row are counted. */

@@ -71,6 +71,7 @@ static enum err views_init(struct views *views, const struct views_options *opti
         .reserve_size = options->reserve_size,
         .read_only = options->read_only,
         .disposable = true,
+        .paced = true,
     };
     enum err err = store_open(&views->store, &store);
     if (err == OK)

@@ -1,7 +1,7 @@
 /* libfaults.so: makes the n-th call of a system function fail, for tests (LD_PRELOAD).
  *
  *   SAMAD_FAULT_PATH     only calls on files whose path contains this text (all, if unset)
- *   SAMAD_FAULT_CALL     write pwrite writev pwritev fdatasync fsync msync ftruncate
+ *   SAMAD_FAULT_CALL     write pwrite writev pwritev sync_file_range fdatasync fsync msync ftruncate
  *                        posix_fallocate, or any
  *   SAMAD_FAULT_AT       which call, from 1; unset or 0: none
  *   SAMAD_FAULT_FOREVER  1: that one and every later one
@@ -192,6 +192,7 @@ typedef ssize_t pwrite_function(int, const void *, size_t, off_t);
 typedef ssize_t writev_function(int, const struct iovec *, int);
 typedef ssize_t pwritev_function(int, const struct iovec *, int, off_t);
 typedef int sync_function(int);
+typedef int range_function(int, off_t, off_t, unsigned);
 typedef int msync_function(void *, size_t, int);
 typedef int ftruncate_function(int, off_t);
 typedef int fallocate_function(int, off_t, off_t);
@@ -280,6 +281,15 @@ ssize_t pwritev(int file, const struct iovec *iov, int count, off_t at)
 ssize_t pwritev64(int file, const struct iovec *iov, int count, off_t at)
 {
     return faulty_pwritev(file, iov, count, at);
+}
+
+int sync_file_range(int file, off_t at, off_t size, unsigned flags)
+{
+    REAL("sync_file_range", range_function);
+    struct call call = call_begin("sync_file_range", file, 0);
+    if (call.how == HOW_ERROR)
+        return (int)call_fail(&call, 0);
+    return (int)call_end(&call, 0, real(file, at, size, flags));
 }
 
 int fdatasync(int file)
