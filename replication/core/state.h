@@ -122,7 +122,7 @@ struct log {
     bool resync;          /* a gap was refused; what follows it on the way is dropped */
     bool big;             /* counted in source->big_count */
     unsigned storing;     /* store effects not answered yet, whatever link they came from */
-    unsigned stale_count; /* times that the store stood elsewhere, since it last grew */
+    unsigned stale_count; /* times that it was asked anew for that, since it last grew */
     uint64_t retry_at_ms; /* not asked for before; UINT64_MAX: not paused */
 
     unsigned alarms; /* raised, one bit each */
@@ -217,6 +217,8 @@ void core_fetch_stop(struct core *core, struct log *log);  /* no source any more
 void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
 /* What its source gave was no good: that link is not asked for a while, others may be. */
 void core_fetch_distrust(struct core *core, struct log *log);
+/* What its source sends does not go on where the store stands: it is asked anew, from there. */
+void core_fetch_again(struct core *core, struct log *log);
 /* A peer gave all it has of a branch, and not all of that could be stored: asked again in a while.
  */
 void core_fetch_spoilt(struct core *core, struct link *link, struct log *log, bool branch);
