@@ -1,5 +1,6 @@
 /* Two histories of one log (R9): frozen, both kept, proven to anybody; everything else goes on. */
 #include "replication/core/fork.h"
+#include "replication/core/state.h"
 #include "tests/scenario/world.h"
 
 #include <criterion/criterion.h>
@@ -250,6 +251,20 @@ Test(fork, an_order_that_the_proof_overtakes_is_given_anew)
                         "hub <- ardabil  REFUSAL ardabil/hub/b1 BRANCH next=14\n");
     check_both_branches(hub, 9, 14);
     check_both_branches(ardabil, 14, 9);
+    world_free(world);
+}
+
+/* What a peer merely says has to wait then; a log that is frozen takes no request. */
+Test(fork, a_frozen_live_log_is_closed_at_once_however_lately_another_was)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    fork_world(&world, &hub, &ardabil, 5);
+    ardabil->core->reopen_at_ms = world->now_ms + 3600000;
+    world_forget_transcript(world);
+    world_heal(world);
+    world_wait(world, 60000);
+    cr_assert_eq(world_count(world, "ardabil * opens ardabil/hub/b2"), 1);
     world_free(world);
 }
 
