@@ -103,7 +103,7 @@ struct log {
     enum incarnation_reason reopen_reason;
     uint64_t named;    /* the largest size by which a held log names it */
     uint64_t cosigned; /* the largest size this hub has cosigned */
-    bool receipt_due;  /* a signature was refused for want of an erasure, or of room; try again */
+    bool receipt_due;  /* not signed for want of an erasure, or not signed or kept for want of room */
     bool signing;
     uint64_t receipts[CORE_HUB_MAX];
     uint64_t hub_holds[CORE_HUB_MAX]; /* less than its receipt: it lost the rest. UINT64_MAX: all */
@@ -279,7 +279,8 @@ bool core_err_is_of_data(enum err err);
 
 /* ---- receipts.c ---- */
 void core_receipt_consider(struct core *core, struct log *log);
-void core_receipt_resume_due(struct core *core); /* the store may have room again */
+void core_receipt_later(struct core *core, struct log *log); /* the store had no room for it */
+void core_receipt_resume_due(struct core *core);             /* it may have room again */
 void core_receipt_retry(struct core *core, const char *node); /* more of that node is stored */
 /* Of an own log: what a hub's receipt is good for, as far as is known. */
 uint64_t core_receipted(const struct log *log, size_t hub_index);
