@@ -849,6 +849,20 @@ Test(i13, a_rollback_that_nobody_notices_is_seen)
     sample_expect(rolled_back(false, HUB), "I13");
 }
 
+/* An alarm lasts: it is raised when the hub first shows that it lost the records, and not again. */
+Test(i13, what_a_hub_had_lost_before_needs_no_other_alarm)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        struct history *history = rolled_back(false, HUB);
+        struct history_event *crash = sample_event(history, HISTORY_CRASH, 0);
+        size_t before = (size_t)(crash - history->events) - 1;
+        sample_insert(history, &history->events[before], life(HISTORY_UP, HUB, 0));
+        if (lost)
+            sample_insert(history, &history->events[before], life(HISTORY_RESTORE, HUB, 1));
+        cr_assert_eq(is_violated(history, "I13"), lost == 0);
+    }
+}
+
 Test(i13, that_there_are_no_alarms_at_all_excuses_only_who_does_not_record_them)
 {
     for (int recorded = 0; recorded < 2; recorded++) {
