@@ -79,17 +79,25 @@ enum err replica_send_checkpoint(struct replica *replica,
 
 /* ---- branches of a forked log --------------------------------------------------------------- */
 
-static enum err root_of_accepted(struct replica *replica, struct store_txn *txn,
-                                 const struct effect_send_want *effect, struct hash *root)
+static enum err fill_want(struct replica *replica, struct store_txn *txn,
+                          const struct effect_send_want *effect, struct message_want *want)
 {
     struct log_state state;
+    struct cursor cursor;
     uint32_t number;
     enum err err = replica_log(replica, txn, &effect->log, effect->branch, false, &number);
     if (err == OK)
         err = log_state_get(replica->options.logs, txn, number, &state);
-    if (err != OK || state.pending_size != effect->pending)
-        return err == OK ? replica_root_at(replica, txn, number, effect->pending, root) : err;
-    *root = state.pending_root;
+    if (err == OK)
+        err = replica_cursor(replica, txn, number, &cursor);
+    if (err != OK)
+        return err;
+    *want = (struct message_want){
+        .log = effect->log, .next = effect->next, .pending = cursor.pending, .names_branch = true
+    };
+    if (state.pending_size != cursor.pending)
+        return replica_root_at(replica, txn, number, cursor.pending, &want->root);
+    want->root = state.pending_root;
     return OK;
 }
 
@@ -100,11 +108,8 @@ enum err replica_send_want(struct replica *replica, const struct effect_send_wan
     if (!out)
         return ERR_NOMEM;
     out->type = MESSAGE_WANT;
-    out->want = (struct message_want){
-        .log = effect->log, .next = effect->next, .pending = effect->pending, .names_branch = true
-    };
     struct store_txn txn = begin(replica);
-    enum err err = root_of_accepted(replica, &txn, effect, &out->want.root);
+    enum err err = fill_want(replica, &txn, effect, &out->want);
     store_abort(&txn);
     if (err == OK)
         err = message_encode(message, out);

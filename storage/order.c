@@ -5,16 +5,11 @@
 
 /* ---- what is known of each log ---------------------------------------------------------------- */
 
-struct parent {
-    struct log_id id;
-    uint64_t size;
-};
-
 struct book_log {
     struct log_id id;
     bool has_parents; /* its first record was read */
     size_t parent_count;
-    struct parent *parents;
+    struct log_head *parents; /* as its first record names them */
 };
 
 struct order_book {
@@ -81,8 +76,8 @@ static enum err book_read_parents(struct order_book *book, struct log_store *log
         if (!log->parents)
             return ERR_NOMEM;
     }
-    for (size_t i = 0; i < count; i++)
-        log->parents[i] = (struct parent){ book->heads[i].log, book->heads[i].size };
+    if (count > 0)
+        memcpy(log->parents, book->heads, count * sizeof *log->parents);
     log->parent_count = count;
     log->has_parents = true;
     return OK;
@@ -95,6 +90,7 @@ struct candidate {
     bool frozen;
     const struct book_log *log;
     bool waits;             /* a parent is not there or not held far enough */
+    size_t first_parent, parent_count; /* in parents[]: those that come before it */
     size_t parents_unplaced;
     size_t first_child; /* into children[]; the next candidate's is its end */
 };
@@ -102,7 +98,8 @@ struct candidate {
 struct candidates {
     struct candidate *items;
     size_t count;
-    size_t *children; /* of all candidates, one run after the other */
+    size_t *parents, *children; /* of all candidates, one run after the other */
+    size_t link_count;          /* so many they are, in either */
     size_t *heap;     /* candidates whose parents are all placed, the smallest on top */
     size_t heap_count;
 };
@@ -156,41 +153,65 @@ static enum err candidates_read(struct candidates *all, struct order_book *book,
     return OK;
 }
 
-/* NULL unless the named parent is here and far enough (O1, O2). */
-static struct candidate *candidate_parent(const struct candidates *all,
-                                          const struct parent *parent)
+static struct candidate *candidate_find(const struct candidates *all, const struct log_id *id)
 {
-    struct candidate wanted = { .entry.id = parent->id };
-    struct candidate *found =
-        bsearch(&wanted, all->items, all->count, sizeof *all->items, candidate_compare);
-    return found && (found->frozen || found->entry.size >= parent->size) ? found : NULL;
+    struct candidate wanted = { .entry.id = *id };
+    return bsearch(&wanted, all->items, all->count, sizeof *all->items, candidate_compare);
 }
 
-/* Counts each candidate's parents, and lists each one's children. */
-static enum err candidates_link(struct candidates *all)
+/* What is named of a forked log is on the branch that stands here. By their ids alone two logs can be
+ * each other's parents, each meaning another branch; by their roots none can. */
+static bool stands(struct log_store *logs, struct store_txn *txn, const struct candidate *parent,
+                   const struct log_head *named)
 {
-    size_t links = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        struct candidate *child = &all->items[i];
-        for (size_t p = 0; p < child->log->parent_count && !child->waits; p++)
-            child->waits = candidate_parent(all, &child->log->parents[p]) == NULL;
-        child->parents_unplaced = child->waits ? 0 : child->log->parent_count;
-        links += child->parents_unplaced;
+    struct log_source source = { .logs = logs, .txn = txn, .number = parent->entry.number };
+    struct merkle_source tree = log_merkle_source(&source);
+    struct hash root;
+    return named->size <= parent->entry.size && merkle_root(&tree, named->size, &root) == OK &&
+           hash_equal(&root, &named->root);
+}
+
+/* O1, O2: which of the logs that it names come before it, and whether one of them is lacking. */
+static void candidate_take_parents(struct candidates *all, struct candidate *child,
+                                   struct log_store *logs, struct store_txn *txn)
+{
+    child->first_parent = all->link_count;
+    for (size_t i = 0; i < child->log->parent_count && !child->waits; i++) {
+        const struct log_head *named = &child->log->parents[i];
+        struct candidate *parent = candidate_find(all, &named->log);
+        if (!parent || (!parent->frozen && parent->entry.size < named->size))
+            child->waits = true;
+        else if (!parent->frozen || stands(logs, txn, parent, named))
+            all->parents[all->link_count++] = (size_t)(parent - all->items);
     }
-    all->children = calloc(links + 1, sizeof *all->children);
-    all->heap = calloc(all->count + 1, sizeof *all->heap);
-    if (!all->children || !all->heap)
-        return ERR_NOMEM;
-    /* Counting sort of the links by parent: how many, where each run ends, then filled backwards. */
+    if (child->waits)
+        all->link_count = child->first_parent;
+    child->parents_unplaced = child->parent_count = all->link_count - child->first_parent;
+}
+
+/* Finds each candidate's parents, and lists each one's children. */
+static enum err candidates_link(struct candidates *all, struct log_store *logs,
+                                struct store_txn *txn)
+{
+    size_t named = 0;
     for (size_t i = 0; i < all->count; i++)
-        for (size_t p = 0; p < all->items[i].parents_unplaced; p++)
-            candidate_parent(all, &all->items[i].log->parents[p])->first_child++;
+        named += all->items[i].log->parent_count;
+    all->parents = calloc(named + 1, sizeof *all->parents);
+    all->children = calloc(named + 1, sizeof *all->children);
+    all->heap = calloc(all->count + 1, sizeof *all->heap);
+    if (!all->parents || !all->children || !all->heap)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < all->count; i++)
+        candidate_take_parents(all, &all->items[i], logs, txn);
+    /* Counting sort of the links by parent: how many, where each run ends, then filled backwards. */
+    for (size_t i = 0; i < all->link_count; i++)
+        all->items[all->parents[i]].first_child++;
     size_t end = 0;
     for (size_t i = 0; i < all->count; i++)
         all->items[i].first_child = end += all->items[i].first_child;
     for (size_t i = all->count; i-- > 0;)
-        for (size_t p = 0; p < all->items[i].parents_unplaced; p++)
-            all->children[--candidate_parent(all, &all->items[i].log->parents[p])->first_child] =
+        for (size_t p = 0; p < all->items[i].parent_count; p++)
+            all->children[--all->items[all->parents[all->items[i].first_parent + p]].first_child] =
                 i;
     return OK;
 }
@@ -221,7 +242,7 @@ static size_t heap_pop(struct candidates *all)
     return top;
 }
 
-static size_t candidates_sort(struct candidates *all, size_t links, struct order_entry *sorted)
+static size_t candidates_sort(struct candidates *all, struct order_entry *sorted)
 {
     size_t count = 0;
     for (size_t i = 0; i < all->count; i++)
@@ -230,7 +251,8 @@ static size_t candidates_sort(struct candidates *all, size_t links, struct order
     while (all->heap_count > 0) {
         size_t item = heap_pop(all);
         sorted[count++] = all->items[item].entry;
-        size_t end = item + 1 < all->count ? all->items[item + 1].first_child : links;
+        size_t end = item + 1 < all->count ? all->items[item + 1].first_child
+                                           : all->link_count;
         for (size_t c = all->items[item].first_child; c < end; c++)
             if (--all->items[all->children[c]].parents_unplaced == 0)
                 heap_push(all, all->children[c]);
@@ -249,20 +271,18 @@ enum err order_book_of_node(struct order_book *book, struct log_store *logs, str
     if (err == OK)
         err = candidates_read(&all, book, logs, txn, node, audience);
     if (err == OK && all.count > 0)
-        err = candidates_link(&all);
+        err = candidates_link(&all, logs, txn);
     if (err != OK || all.count == 0)
         goto out;
-    size_t links = 0;
-    for (size_t i = 0; i < all.count; i++)
-        links += all.items[i].parents_unplaced;
     *entries = calloc(all.count, sizeof **entries);
     if (!*entries) {
         err = ERR_NOMEM;
         goto out;
     }
-    *count = candidates_sort(&all, links, *entries);
+    *count = candidates_sort(&all, *entries);
 out:
     free(all.items);
+    free(all.parents);
     free(all.children);
     free(all.heap);
     return err;

@@ -3,12 +3,14 @@
  *
  *   O1  a log stands in the order when every parent its first record names stands in it and is held
  *       at least as far as it is named; the others wait
- *   O2  a frozen parent (a fork) may never be held that far in this branch: it counts as far
- * enough, or one forked log would stop everything that its node records afterwards O3  of the logs
- * whose parents are all placed, the one with the smallest id comes next O4  a log without records
- * is not in the order; one whose first record is not a readable incarnation names no parents, and
- * its fold parks that record O5  of a forked log the branch that came first stands in the order;
- * the other one is kept and folded by nobody, until a person decides */
+ *   O2  of a frozen parent (a fork) what is named may be on the other branch, or never be held in this
+ *       one: then it is not waited for and need not come before, or one forked log would stop
+ *       everything that its node records afterwards
+ *   O3  of the logs whose parents are all placed, the one with the smallest id comes next
+ *   O4  a log without records is not in the order; one whose first record is not a readable incarnation
+ *       names no parents, and its fold parks that record
+ *   O5  of a forked log the branch that came first stands in the order; the other one is kept and
+ *       folded by nobody, until a person decides */
 #ifndef STORAGE_ORDER_H
 #define STORAGE_ORDER_H
 

@@ -94,24 +94,38 @@ void status_alarm(struct replicator *replicator, const struct effect_alarm *alar
 
 /* ---- logs ---- */
 
+/* The root of the first `size` records. The store may hold more already: a group that the journal has
+ * not confirmed, or of which the core is yet to hear, is not told of. */
+static enum err root_in_store(struct replicator *replicator, struct store_txn *txn,
+                              const struct log_id *log, uint64_t size, struct hash *root)
+{
+    struct log_store *logs = engine_logs(replicator->options.engine);
+    struct log_source source = { .logs = logs, .txn = txn };
+    struct merkle_frontier frontier = { 0 };
+    enum err err = log_find(logs, txn, log, &source.number);
+    if (err == OK)
+        err = log_frontier(logs, txn, source.number, &frontier);
+    if (err != OK)
+        return err;
+    if (frontier.size != size) {
+        struct merkle_source tree = log_merkle_source(&source);
+        return merkle_root(&tree, size, root);
+    }
+    merkle_frontier_root(&frontier, root);
+    return OK;
+}
+
 /* The root of what is held, made anew only when the log has grown. `index` is the log's place in
  * the core's order, which only shifts when logs come. */
 static void root_of(struct replicator *replicator, struct store_txn *txn, size_t index,
                     const struct core_log_status *log, struct hash *root)
 {
-    struct log_store *logs = engine_logs(replicator->options.engine);
     struct root_note *note = &replicator->roots[index];
     if (!log_id_equal(&note->log, &log->log) || note->size != log->held.size) {
-        struct merkle_frontier frontier = { 0 };
-        struct log_state state;
-        uint32_t number;
-        if (log_find(logs, txn, &log->log, &number) != OK ||
-            log_state_get(logs, txn, number, &state) != OK ||
-            log_frontier(logs, txn, number, &frontier) != OK)
+        struct root_note made = { .log = log->log, .size = log->held.size };
+        if (root_in_store(replicator, txn, &made.log, made.size, &made.root) != OK)
             return;
-        note->log = log->log;
-        note->size = frontier.size;
-        merkle_frontier_root(&frontier, &note->root);
+        *note = made;
     }
     *root = note->root;
 }

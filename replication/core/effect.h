@@ -62,14 +62,13 @@ struct effect_send_records {
     bool branch;     /* of a forked log: the other branch */
 };
 
-/* Send WANT for this branch of a forked log, with the root that its first `pending` records have,
- * by the checkpoint accepted for it. */
+/* Send WANT for this branch of a forked log, from `next`, by the checkpoint accepted for it and its
+ * root. The store knows which that is: a proof stored meanwhile may have told of a smaller one. */
 struct effect_send_want {
     uint64_t link;
     struct log_id log;
     bool branch;
     uint64_t next;
-    uint64_t pending;
 };
 
 /* Which branch of the log, as held here, has this root after its first `size` records? */

@@ -15,6 +15,9 @@
 
 #include <string.h>
 
+/* The peer and we disagree about where we stand. Once is a race; this often is an error. */
+#define STALE_MAX 4
+
 struct cursor *core_log_fetch_cursor(struct log *log)
 {
     return log->fetch_branch ? &log->branch : &log->held;
@@ -73,6 +76,14 @@ void core_fetch_distrust(struct core *core, struct log *log)
     if (log->source)
         core_flow_find(log->source, log)->retry_at_ms = retry_later(core);
     core_fetch_stop(core, log);
+}
+
+void core_fetch_again(struct core *core, struct log *log)
+{
+    if (++log->stale_count < STALE_MAX)
+        core_fetch_stop(core, log);
+    else
+        core_fetch_distrust(core, log);
 }
 
 void core_fetch_spoilt(struct core *core, struct link *link, struct log *log, bool branch)
@@ -210,8 +221,7 @@ static void ask_for_branch(struct core *core, struct link *link, struct log *log
         (struct effect_send_want){ .link = link->id,
                                    .log = log->id,
                                    .branch = branch,
-                                   .next = cursor->size,
-                                   .pending = cursor->pending };
+                                   .next = cursor->size };
 }
 
 /* True when it is asked for, or waits for its turn. */

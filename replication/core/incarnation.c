@@ -46,12 +46,13 @@ static void slow_down(const struct core *core, uint64_t *at_ms, uint64_t *delay_
 }
 
 /* A peer says that it holds more, or another history, and need not prove it: one that says so of
- * every incarnation must not have this node open them without end. */
+ * every incarnation must not have this node open them without end. A log that is frozen is another
+ * matter: that takes two statements under our own key (R9), and nothing can be written to it. */
 void core_incarnation_need(struct core *core, struct log *log, enum incarnation_reason reason)
 {
     if (!log->live || log->closing)
         return;
-    if (core->now_ms < core->reopen_at_ms) {
+    if (core->now_ms < core->reopen_at_ms && !log->frozen) {
         core->reopen_due = log->reopen_due = true;
         log->reopen_reason = reason;
         return;

@@ -31,7 +31,8 @@ void core_on_receipt(struct core *core, struct link *link, const struct message_
     };
 }
 
-/* A receipt for which our store had no room comes again, with the next one or the next link. */
+/* A receipt for which our store had no room comes again: with the next one, the next link, or when it is
+ * asked for in a while. */
 static void not_stored(struct core *core, struct peer *hub, struct log *log, enum err err)
 {
     if (core_err_is_of_data(err))
@@ -39,6 +40,8 @@ static void not_stored(struct core *core, struct peer *hub, struct log *log, enu
     else if (err == ERR_CORRUPT)
         core_alarm_log(core, log, ALARM_UNREADABLE, core->options.node, log->held.covered,
                        (uint64_t)err);
+    else
+        core_receipt_later(core, log);
 }
 
 void core_on_receipt_stored(struct core *core, const struct event_receipt_stored *event)

@@ -29,6 +29,18 @@ static void send_again(struct core *core, struct link *link, struct flow *flow, 
     core_sending_begin(core, link, flow, &order);
 }
 
+/* All it has of the branch was sent. Where less was taken in, the order was overtaken on its way: by a
+ * proof, say, that tells of a smaller note to ask up to. */
+static void branch_ends(struct core *core, struct log *log, struct flow *flow, uint64_t sent)
+{
+    if (sent > log->expected) {
+        core_fetch_again(core, log);
+        return;
+    }
+    flow->declined |= 1u << log->fetch_branch;
+    core_fetch_stop(core, log);
+}
+
 void core_on_refusal(struct core *core, struct link *link, const struct message_refusal *refusal)
 {
     struct log *log = core_log_find(core, &refusal->log);
@@ -41,10 +53,8 @@ void core_on_refusal(struct core *core, struct link *link, const struct message_
             send_again(core, link, flow, refusal->next);
         break;
     case REFUSAL_BRANCH: /* from the sending side, like the next two */
-        if (log->source == link && log->frozen) {
-            flow->declined |= 1u << log->fetch_branch;
-            core_fetch_stop(core, log);
-        }
+        if (log->source == link && log->frozen)
+            branch_ends(core, log, flow, refusal->next);
         break;
     case REFUSAL_NOT_ADMITTED:
         flow->offered = 0;

@@ -3,9 +3,6 @@
 
 #include "proto/base/require.h"
 
-/* The peer and the store disagree about where we stand. Once is a race; this often is an error. */
-#define STALE_MAX 4
-
 static enum refusal_code refusal_of(enum err err)
 {
     switch (err) {
@@ -65,10 +62,8 @@ static void failed(struct core *core, struct link *link, struct log *log,
     }
     if (event->err != ERR_STALE && event->err != ERR_GAP)
         refuse(core, log, event->err);
-    else if (++log->stale_count < STALE_MAX)
-        core_fetch_stop(core, log); /* ask anew, from where the store stands */
     else
-        core_fetch_distrust(core, log);
+        core_fetch_again(core, log);
 }
 
 static void on_stored(struct core *core, const struct event_stored *event)

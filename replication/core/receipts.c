@@ -24,6 +24,22 @@ static void set_due(struct core *core, struct log *log, bool due)
     core->receipt_due_count += due ? 1 : (size_t)-1;
 }
 
+/* A hub repeats its receipt of a log that its author announces. One that it was being sent has to be
+ * announced none the less: that order ends, and it asks anew when there is more. */
+static void ask_again(struct core *core, struct log *log)
+{
+    for (size_t i = 0; i < core->link_count; i++) {
+        struct link *link = core->links[i];
+        size_t hub = link->peer->hub_index;
+        struct flow *flow = core_flow_find(link, log);
+        if (!flow || hub == CORE_HUB_MAX || core_receipted(log, hub) >= log->held.covered)
+            continue;
+        core_sending_stop(flow);
+        flow->asked = true;
+        core_announce_one(core, link, log);
+    }
+}
+
 /* Of one node's logs, or of all. */
 static void retry(struct core *core, const char *node)
 {
@@ -31,7 +47,10 @@ static void retry(struct core *core, const char *node)
         struct log *log = core->logs[i];
         if (log->receipt_due && (!node || strcmp(log->id.node, node) == 0)) {
             set_due(core, log, false);
-            core_receipt_consider(core, log);
+            if (log->own)
+                ask_again(core, log);
+            else
+                core_receipt_consider(core, log);
         }
     }
 }
@@ -55,6 +74,12 @@ static bool is_want_of_room(enum err err)
     return err == ERR_FULL || err == ERR_MAP_FULL || err == ERR_NOMEM;
 }
 
+void core_receipt_later(struct core *core, struct log *log)
+{
+    set_due(core, log, true);
+    core->receipt_at_ms = core->now_ms + core->options.refused_delay_ms;
+}
+
 static void send_receipt(struct core *core, struct log *log, struct bytes note)
 {
     struct peer *author = core_log_author(core, log);
@@ -76,8 +101,7 @@ void core_on_receipt_signed(struct core *core, const struct event_receipt_signed
         return;
     }
     if (is_want_of_room(event->err)) {
-        set_due(core, log, true);
-        core->receipt_at_ms = core->now_ms + core->options.refused_delay_ms;
+        core_receipt_later(core, log);
         return;
     }
     if (event->err != OK) {

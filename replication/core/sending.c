@@ -73,13 +73,14 @@ void core_sending_begin(struct core *core, struct link *link, struct flow *flow,
         core_sending_ready(link, flow);
 }
 
-/* Whoever asks for a branch has others to ask, and another branch to ask for. */
+/* Whoever asks for a branch has others to ask, and another branch to ask for. It is told how far what
+ * was sent for its order reaches. */
 static void end_of_branch(struct core *core, struct link *link, struct flow *flow)
 {
     core_sending_stop(flow);
     flow->asked = true;
-    core_send_refusal(core, link, flow->log, REFUSAL_BRANCH, covered_of(flow),
-                      "no more of this branch");
+    core_send_refusal(core, link, flow->log, REFUSAL_BRANCH,
+                      flow->next == UINT64_MAX ? 0 : flow->next, "no more of this branch");
 }
 
 void core_sending_go_on(struct core *core, struct link *link, struct flow *flow)

@@ -103,7 +103,7 @@ struct log {
     enum incarnation_reason reopen_reason;
     uint64_t named;    /* the largest size by which a held log names it */
     uint64_t cosigned; /* the largest size this hub has cosigned */
-    bool receipt_due;  /* a signature was refused for want of an erasure, or of room; try again */
+    bool receipt_due;  /* not signed for want of an erasure, or not signed or kept for want of room */
     bool signing;
     uint64_t receipts[CORE_HUB_MAX];
     uint64_t hub_holds[CORE_HUB_MAX]; /* less than its receipt: it lost the rest. UINT64_MAX: all */
@@ -122,7 +122,7 @@ struct log {
     bool resync;          /* a gap was refused; what follows it on the way is dropped */
     bool big;             /* counted in source->big_count */
     unsigned storing;     /* store effects not answered yet, whatever link they came from */
-    unsigned stale_count; /* times that the store stood elsewhere, since it last grew */
+    unsigned stale_count; /* times that it was asked anew for that, since it last grew */
     uint64_t retry_at_ms; /* not asked for before; UINT64_MAX: not paused */
 
     unsigned alarms; /* raised, one bit each */
@@ -217,6 +217,8 @@ void core_fetch_stop(struct core *core, struct log *log);  /* no source any more
 void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
 /* What its source gave was no good: that link is not asked for a while, others may be. */
 void core_fetch_distrust(struct core *core, struct log *log);
+/* What its source sends does not go on where the store stands: it is asked anew, from there. */
+void core_fetch_again(struct core *core, struct log *log);
 /* A peer gave all it has of a branch, and not all of that could be stored: asked again in a while.
  */
 void core_fetch_spoilt(struct core *core, struct link *link, struct log *log, bool branch);
@@ -277,7 +279,8 @@ bool core_err_is_of_data(enum err err);
 
 /* ---- receipts.c ---- */
 void core_receipt_consider(struct core *core, struct log *log);
-void core_receipt_resume_due(struct core *core); /* the store may have room again */
+void core_receipt_later(struct core *core, struct log *log); /* the store had no room for it */
+void core_receipt_resume_due(struct core *core);             /* it may have room again */
 void core_receipt_retry(struct core *core, const char *node); /* more of that node is stored */
 /* Of an own log: what a hub's receipt is good for, as far as is known. */
 uint64_t core_receipted(const struct log *log, size_t hub_index);

@@ -1,7 +1,10 @@
 /* I6: of two observations of one log at one holder the earlier is a prefix of the later, unless the
  * later one tells of a fork; then it is a prefix of one of the branches. A holder that was put back,
  * lost its disk or was damaged may hold less, but nothing else; of what it has told of its own logs not
- * even that, once its other device has made it good. */
+ * even that, once its other device has made it good. What the copy that it was put back to holds stands.
+ *
+ * One thing else there is: of a log whose author wrote two histories, a holder that lost the one may
+ * meet the other first. It cannot know better until both meet, and then I12 judges it. */
 #include "tests/check/check.h"
 #include "tests/check/index.h"
 
@@ -14,6 +17,13 @@ static bool goes_on(const struct dump_log *earlier, const struct dump_log *later
            (may_shrink || later->size >= earlier->size);
 }
 
+static bool author_wrote_two(const struct index *index, const struct dump_log *log)
+{
+    const struct index_log *all = index_log_of(index, log->origin);
+    return all && all->other &&
+           (index_node_was_cloned(index, log->node) || index_is_malicious(index, log->node));
+}
+
 static void judge_pair(const struct index *index, struct check_report *report,
                        const struct index_dump *earlier, const struct index_dump *later,
                        const struct dump_log *log)
@@ -23,7 +33,7 @@ static void judge_pair(const struct index *index, struct check_report *report,
     bool may_shrink =
         index_harms_of_copies(index, later->dump->host, earlier->at, later->at) != 0;
     check_looked(report);
-    if (!main && may_shrink)
+    if (may_shrink && (!main || author_wrote_two(index, log)))
         return;
     if (goes_on(log, main, may_shrink) ||
         ((log->branch || (main && main->fork_count > 0)) && goes_on(log, branch, may_shrink)))
@@ -80,15 +90,44 @@ static void judge_claim(const struct index *index, struct check_report *report, 
                        next->host->name, (unsigned long long)event->claim.size, event->claim.log);
 }
 
+static const struct index_dump *previous_of(const struct index *index, uint32_t host, size_t at)
+{
+    const struct index_dump *previous = NULL;
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_dump *dump = &index->dumps[i];
+        if (dump->dump->host == host && dump->at < at && (!previous || dump->at > previous->at))
+            previous = dump;
+    }
+    return previous;
+}
+
+static void judge_dumps(const struct index *index, struct check_report *report,
+                        const struct index_dump *earlier, const struct index_dump *later)
+{
+    for (size_t i = 0; i < earlier->dump->log_count; i++)
+        if (*earlier->dump->logs[i].origin)
+            judge_pair(index, report, earlier, later, &earlier->dump->logs[i]);
+}
+
+/* Against the one before, and against the last one of which nothing may be lost. */
+static void judge_dump(const struct index *index, struct check_report *report,
+                       const struct index_dump *later)
+{
+    uint32_t host = later->dump->host;
+    const struct index_dump *before = previous_of(index, host, later->at), *whole = before;
+    while (whole && index_harms_of_copies(index, host, whole->at, later->at) != 0)
+        whole = previous_of(index, host, whole->at);
+    if (before)
+        judge_dumps(index, report, before, later);
+    if (whole && whole != before)
+        judge_dumps(index, report, whole, later);
+}
+
 void check_i06(const struct index *index, struct check_report *report)
 {
-    for (size_t i = 0; i < index->dump_count; i++) {
-        const struct index_dump *earlier = &index->dumps[i];
-        const struct index_dump *later = next_of(index, earlier->dump->host, earlier->at);
-        for (size_t k = 0; later && !later->host->malicious && k < earlier->dump->log_count; k++)
-            if (*earlier->dump->logs[k].origin)
-                judge_pair(index, report, earlier, later, &earlier->dump->logs[k]);
-    }
+    for (size_t i = 0; i < index->dump_count; i++)
+        if (!index->dumps[i].host->malicious)
+            judge_dump(index, report, &index->dumps[i]);
     for (size_t at = 0; at < history_count(index->history); at++)
         if (index_event(index, at)->kind == HISTORY_HEAD)
             judge_claim(index, report, at);

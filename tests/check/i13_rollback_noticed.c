@@ -64,6 +64,20 @@ static bool is_held(const struct index *index, const struct index_dump *state,
     return false;
 }
 
+/* It was put back, or lost its disk, before, and has run since: what it lost then was alarmed of then, and
+ * an alarm lasts until the hub holds that again. Having cosigned it anew it has another note. */
+static bool was_lost_before(const struct index *index, uint32_t host, size_t signed_at,
+                            size_t restored_at)
+{
+    size_t ran_at = signed_at;
+    for (size_t i = 0; i < index->incident_count && index->incidents[i] < restored_at; i++)
+        if (index_event(index, index->incidents[i])->host == host &&
+            index_event(index, index->incidents[i])->kind == HISTORY_UP &&
+            index->incidents[i] > signed_at)
+            ran_at = index->incidents[i];
+    return (index_harms_of_copies(index, host, signed_at, ran_at) & HARM_ROLLBACK) != 0;
+}
+
 /* A note seen on its way before the restore covers more of a log than the restored state holds. */
 static const struct index_note *receipted_beyond(const struct index *index,
                                                  const struct index_dump *state, size_t restored_at)
@@ -76,7 +90,8 @@ static const struct index_note *receipted_beyond(const struct index *index,
             continue;
         if (state->host->hub)
             concerns = index_is_cosigned(note, state->dump->host) &&
-                       is_held(index, state, note) && !has_other_hub(index, state);
+                       is_held(index, state, note) && !has_other_hub(index, state) &&
+                       !was_lost_before(index, state->dump->host, note->at, restored_at);
         const struct dump_log *log = index_dump_log(state, note->note.origin, false);
         if (concerns && (!log || log->size < note->note.size))
             return note;

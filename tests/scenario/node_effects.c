@@ -89,10 +89,10 @@ static void send_want(struct node *node, const struct effect_send_want *effect)
     struct store_log *log = store_find(&node->store, &effect->log);
     struct history *history = effect->branch ? &log->branch : &log->main;
     message.type = MESSAGE_WANT;
-    message.want = (struct message_want){
-        .log = effect->log, .next = effect->next, .pending = effect->pending, .names_branch = true
-    };
-    require(history_cursor(history).pending == effect->pending);
+    message.want = (struct message_want){ .log = effect->log,
+                                          .next = effect->next,
+                                          .pending = history_cursor(history).pending,
+                                          .names_branch = true };
     message.want.root = history->notes[history->pending].root;
     transmit_message(node, effect->link, &message);
 }

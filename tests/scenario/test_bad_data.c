@@ -200,6 +200,26 @@ Test(bad_data, a_receipt_without_room_blames_nobody_and_the_next_one_is_kept)
     }
 }
 
+/* R8: the log may have been closed since, and the link stays. */
+Test(bad_data, a_receipt_without_room_is_asked_for_again_when_nothing_more_is_written)
+{
+    for (size_t i = 0; i < OWN_TROUBLES; i++) {
+        struct node *hub, *ardabil;
+        struct world *world = small_world(&hub, &ardabil);
+        ardabil->receipt_err = own_troubles[i];
+        node_write(ardabil, 5);
+        world_wait(world, 3000);
+        ardabil->receipt_err = OK;
+        world_wait(world, 65000);
+        cr_assert_eq(core_national_size(ardabil->core, &ardabil->live[0], 1), 6);
+        node_write(ardabil, 1);
+        world_wait(world, 3000); /* and the log goes on */
+        cr_assert_eq(core_national_size(ardabil->core, &ardabil->live[0], 1), 7);
+        cr_assert_eq(world_count(world, "!"), 0);
+        world_free(world);
+    }
+}
+
 Test(bad_data, a_receipt_that_meets_a_damaged_store_is_an_alarm_about_the_store)
 {
     struct node *hub, *ardabil;

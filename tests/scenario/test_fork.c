@@ -1,5 +1,6 @@
 /* Two histories of one log (R9): frozen, both kept, proven to anybody; everything else goes on. */
 #include "replication/core/fork.h"
+#include "replication/core/state.h"
 #include "tests/scenario/world.h"
 
 #include <criterion/criterion.h>
@@ -187,6 +188,83 @@ Test(fork, a_branch_of_the_same_length_is_found_by_the_receipt)
                         "hub <- ardabil  REFUSAL ardabil/hub/b1 BRANCH next=9\n");
     check_both_branches(hub, 9, 9);
     check_both_branches(ardabil, 9, 9);
+    world_free(world);
+}
+
+/* The author's store is slow with the hub's receipt, and so with the proof, until it is asked for the
+ * other branch. */
+static enum delivery quick_when_asked(struct node *to, struct message *message)
+{
+    if (message->type == MESSAGE_WANT && message->want.pending == 14)
+        to->slow = false;
+    return DELIVER;
+}
+
+Test(fork, an_order_that_the_proof_overtakes_is_given_anew)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    fork_world(&world, &hub, &ardabil, 5);
+    node_write(ardabil, 5);
+    world_run(world);
+    world_forget_transcript(world);
+    ardabil->slow = true;
+    world->meddle = quick_when_asked;
+    world_heal(world);
+    world_wait(world, 60000);
+    world_expect(world, "--- healed\n"
+                        "ardabil <- hub  HEADS ardabil/hub/b1@9 hub/all/a1@1 complete\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b1@14 hub/all/a1@1 complete\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b1@9\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=9 pending=9\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=9\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 9..14 against=14\n"
+                        "hub ! FORK by ardabil ardabil/hub/b1 held=9 seen=14\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 FORK next=9\n"
+                        "ardabil ! FORK by hub ardabil/hub/b1 held=14 seen=9\n"
+                        "ardabil * needs an incarnation: FORKED\n"
+                        "ardabil * opens ardabil/hub/b2 naming ardabil/hub/b1@14\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=9 pending=9 of fcc8\n"
+                        "hub <- ardabil  HEADS ardabil/hub/b2@1\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 BRANCH next=0\n"
+                        "ardabil <- hub  WANT ardabil/hub/b2 next=0 pending=0\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=14 of cbc1\n"
+                        "ardabil ! FORK_PROVEN by hub ardabil/hub/b1 held=14 seen=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b2@1 from=0\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 FORK next=14\n"
+                        "hub <- ardabil  FORK ardabil/hub/b1@9 >< ardabil/hub/b1@9\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=14 pending=14 of cbc1\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b2 0..1 against=1\n"
+                        "hub ! FORK_PROVEN by ardabil ardabil/hub/b1 held=9 seen=0\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=14\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 BRANCH next=0\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 0..14 against=14\n"
+                        "hub <- ardabil  WANT ardabil/hub/b1 next=0 pending=9 of fcc8\n"
+                        "ardabil <- hub  RECEIPT ardabil/hub/b2@1\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 BRANCH next=14\n"
+                        "ardabil <- hub  WANT ardabil/hub/b1 next=0 pending=9 of 135f\n"
+                        "ardabil <- hub  CHECKPOINT ardabil/hub/b1@9 from=9\n"
+                        "ardabil <- hub  PACKAGE ardabil/hub/b1 0..9 against=9\n"
+                        "hub <- ardabil  CHECKPOINT ardabil/hub/b1@14 from=9\n"
+                        "ardabil <- hub  REFUSAL ardabil/hub/b1 BRANCH next=9\n"
+                        "hub <- ardabil  PACKAGE ardabil/hub/b1 0..14 against=14\n"
+                        "hub <- ardabil  REFUSAL ardabil/hub/b1 BRANCH next=14\n");
+    check_both_branches(hub, 9, 14);
+    check_both_branches(ardabil, 14, 9);
+    world_free(world);
+}
+
+/* What a peer merely says has to wait then; a log that is frozen takes no request. */
+Test(fork, a_frozen_live_log_is_closed_at_once_however_lately_another_was)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    fork_world(&world, &hub, &ardabil, 5);
+    ardabil->core->reopen_at_ms = world->now_ms + 3600000;
+    world_forget_transcript(world);
+    world_heal(world);
+    world_wait(world, 60000);
+    cr_assert_eq(world_count(world, "ardabil * opens ardabil/hub/b2"), 1);
     world_free(world);
 }
 

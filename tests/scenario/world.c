@@ -128,7 +128,8 @@ static bool is_kept_back(const struct item *item)
 {
     return item->to->slow && item->kind == ITEM_EVENT &&
            (item->event.type == EVENT_PACKAGE_STORED ||
-            item->event.type == EVENT_CHECKPOINT_STORED);
+            item->event.type == EVENT_CHECKPOINT_STORED ||
+            item->event.type == EVENT_RECEIPT_STORED);
 }
 
 /* The first item that may be carried out; those that a slow store keeps back stay. */

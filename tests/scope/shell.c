@@ -145,27 +145,17 @@ static void send_stored(struct scope_node *node, const struct effect *effect)
     transmit_message(node, effect->send_log.link);
 }
 
-static const struct store_note *note_of_size(const struct history *history, uint64_t size)
-{
-    for (size_t i = 0; i < history->note_count; i++)
-        if (history->notes[i].size == size)
-            return &history->notes[i];
-    return NULL;
-}
-
-/* By size, not by what is pending in the store: of one commit the core is told answer by answer, so
- * the store may be ahead of it. */
 static void send_want(struct scope_node *node, const struct effect_send_want *effect)
 {
     struct store_log *log = store_find(&node->store, &effect->log);
-    const struct store_note *note = note_of_size(branch_of(log, effect->branch), effect->pending);
-    require(note != NULL);
+    const struct history *history = branch_of(log, effect->branch);
+    require(history->note_count > 0);
     message.type = MESSAGE_WANT;
     message.want = (struct message_want){ .log = effect->log,
                                           .next = effect->next,
-                                          .pending = effect->pending,
+                                          .pending = history->notes[history->pending].size,
                                           .names_branch = true,
-                                          .root = note->root };
+                                          .root = history->notes[history->pending].root };
     transmit_message(node, effect->link);
 }
 

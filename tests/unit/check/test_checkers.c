@@ -450,6 +450,36 @@ Test(i06, a_host_put_back_may_shrink_and_may_not_change)
     sample_expect(history, "I6");
 }
 
+/* The author, two machines of one image, wrote two: the hub lost the one and holds the other. */
+static struct history *other_branch(struct history_event loss)
+{
+    struct history *history = sample_good();
+    struct dump_log *log = sample_log(history, HUB, "first", SAMPLE_LOG_1);
+    for (size_t i = 1; i < log->record_count; i++)
+        log->records[i].hash = sample_hash(90 + (unsigned)i);
+    sample_insert(history, sample_event(history, HISTORY_FAULT, 0),
+                  life(HISTORY_CLONE, ARDABIL, 0));
+    sample_insert(history, sample_event(history, HISTORY_FAULT, 0), loss);
+    return history;
+}
+
+static bool is_violated(struct history *history, const char *guarantee)
+{
+    struct check_report *report = check_history(history, guarantee);
+    bool violated = report->violation_count > 0;
+    check_report_free(report);
+    history_free(history);
+    return violated;
+}
+
+Test(i06, of_a_log_with_two_histories_a_host_that_lost_the_one_may_hold_the_other)
+{
+    cr_assert_not(is_violated(other_branch(life(HISTORY_DISK_LOST, HUB, 0)), "I6"));
+    cr_assert(is_violated(other_branch(life(HISTORY_DISK_LOST, ARDABIL, 0)), "I6"));
+    /* the copy that it was put back to is younger than the store that was read */
+    cr_assert(is_violated(other_branch(life(HISTORY_RESTORE, HUB, UINT64_MAX)), "I6"));
+}
+
 Test(i06, a_head_that_was_told_and_is_not_there_is_seen)
 {
     struct history *history = sample_good();
@@ -819,6 +849,20 @@ Test(i13, a_rollback_that_nobody_notices_is_seen)
     sample_expect(rolled_back(false, HUB), "I13");
 }
 
+/* An alarm lasts: it is raised when the hub first shows that it lost the records, and not again. */
+Test(i13, what_a_hub_had_lost_before_needs_no_other_alarm)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        struct history *history = rolled_back(false, HUB);
+        struct history_event *crash = sample_event(history, HISTORY_CRASH, 0);
+        size_t before = (size_t)(crash - history->events) - 1;
+        sample_insert(history, &history->events[before], life(HISTORY_UP, HUB, 0));
+        if (lost)
+            sample_insert(history, &history->events[before], life(HISTORY_RESTORE, HUB, 1));
+        cr_assert_eq(is_violated(history, "I13"), lost == 0);
+    }
+}
+
 Test(i13, that_there_are_no_alarms_at_all_excuses_only_who_does_not_record_them)
 {
     for (int recorded = 0; recorded < 2; recorded++) {
@@ -890,6 +934,33 @@ Test(i14, a_hub_that_cosigns_two_histories_is_seen)
     show(history, 9, 1, true);
     show(history, 9, 2, true);
     sample_expect(history, "I14");
+}
+
+/* One receipt before the loss, the other after it, and again one of them at the end. */
+static struct history *signed_twice(struct history_event loss, unsigned again)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].malicious = true;
+    if (again)
+        show(history, 9, again, true); /* each is put in behind one event, so from the last on */
+    show(history, 9, 2, true);
+    sample_insert(history, sample_event(history, HISTORY_CRASH, 0), loss);
+    show(history, 9, 1, true);
+    return history;
+}
+
+Test(i14, a_hub_that_lost_the_one_may_sign_the_other_and_none_that_has_it)
+{
+    uint64_t signed_at;
+    struct history *history = signed_twice(life(HISTORY_DISK_LOST, HUB, 0), 0);
+    signed_at = sample_event(history, HISTORY_CRASH, 0)->time_ns;
+    cr_assert_not(is_violated(history, "I14"));
+    cr_assert_not(is_violated(signed_twice(life(HISTORY_DISK_LOST, HUB, 0), 2), "I14"));
+    cr_assert(is_violated(signed_twice(life(HISTORY_DISK_LOST, HUB, 0), 1), "I14"));
+    cr_assert(is_violated(signed_twice(life(HISTORY_DISK_LOST, ARDABIL, 0), 0), "I14"));
+    /* put back to a copy that was made when it had signed */
+    cr_assert(is_violated(signed_twice(life(HISTORY_RESTORE, HUB, signed_at + SECOND), 0), "I14"));
+    cr_assert_not(is_violated(signed_twice(life(HISTORY_RESTORE, HUB, 1), 0), "I14"));
 }
 
 /* ---- I18, I22, I23, I24, I29, I30 ---------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
+#include "tests/support/records.h"
 
 #include <criterion/criterion.h>
 #include <sodium.h>
@@ -176,6 +177,39 @@ static const struct peer_status *peer(struct pair *pair)
     return &pair->status->peers[0];
 }
 
+/* A record that is in the province's store and that nobody has been told of, as while the journal of a
+ * group is still being synced. */
+static void write_unannounced(struct pair *pair, const struct log_head *live)
+{
+    struct log_store *logs = engine_logs(pair->province.engine);
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    struct merkle_frontier frontier;
+    struct batch_builder batch;
+    struct buffer note = { 0 };
+    struct sample sample;
+    uint32_t number;
+    sample_request(&sample, &live->log, live->size, 1, 10);
+    cr_assert_eq(log_find(logs, &txn, &live->log, &number), OK);
+    cr_assert_eq(log_frontier(logs, &txn, number, &frontier), OK);
+    batch_begin(&batch, &frontier);
+    batch_add(&batch, &sample.record, &sample.leaf, log_store_data_key(logs));
+    sample_note(&note, &live->log, &batch.frontier, &pair->province.keyring.log);
+    cr_assert_eq(log_append(logs, &txn, number, &batch, buffer_bytes(&note)), OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    batch_close(&batch);
+    buffer_close(&note);
+    sample_close(&sample);
+}
+
+static const struct log_status *own_log(struct pair *pair, uint64_t size)
+{
+    replicator_status(pair->province.replicator, pair->status);
+    for (size_t i = 0; i < pair->status->log_count; i++)
+        if (pair->status->logs[i].own && pair->status->logs[i].size == size)
+            return &pair->status->logs[i];
+    return NULL;
+}
+
 /* ---- tests ---- */
 
 Test(replicator, what_a_province_records_is_held_by_the_hub_and_receipted)
@@ -261,5 +295,21 @@ Test(replicator, a_province_whose_hub_is_unreachable_may_write_after_the_limit)
     cr_assert_str_eq(peer(&pair)->last_error, "connection refused");
     member_begin(&pair.hub);
     WAIT_FOR(&pair, is_national(&pair, 2));
+    pair_close(&pair);
+}
+
+/* I6 */
+Test(replicator, the_status_tells_the_root_of_the_size_it_tells_also_when_the_store_is_ahead)
+{
+    struct pair pair;
+    struct engine_status engine;
+    pair_open(&pair);
+    record(&pair.province, 1, 2);
+    do /* the loop stands still: the core does not hear of this group before the store has the next */
+        engine_status(pair.province.engine, &engine);
+    while (engine.live.size < 3);
+    write_unannounced(&pair, &engine.live);
+    WAIT_FOR(&pair, own_log(&pair, 3) != NULL);
+    cr_assert(hash_equal(&own_log(&pair, 3)->root, &engine.live.root));
     pair_close(&pair);
 }

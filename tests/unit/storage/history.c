@@ -25,6 +25,7 @@ static void first_record(struct batch_builder *batch, const struct log_id *id,
     for (; count < 4 && log->parents[count].incarnation != 0; count++) {
         heads[count].log = history_id(log->parents[count].incarnation);
         heads[count].size = log->parents[count].size;
+        heads[count].root = log->parents[count].root;
     }
     sample_incarnation(&sample, id, log->incarnation, heads, count);
     batch_add(batch, &sample.record, &sample.leaf, key);

@@ -7,6 +7,7 @@
 struct named_parent {
     uint8_t incarnation;
     uint64_t size;
+    struct hash root; /* zero where it does not matter */
 };
 
 /* A log of "ardabil" for "hub"; parents as its first record names them, ended by incarnation 0. */

@@ -136,17 +136,53 @@ Test(order, a_parent_comes_first_also_with_the_larger_id)
     expect_order("D1 A1 B1 ");
 }
 
+static void freeze(uint8_t incarnation)
+{
+    struct store_txn txn = store_begin_write(log_store_environment(fixture.logs));
+    cr_assert_eq(log_freeze(fixture.logs, &txn, history_number(&fixture, incarnation),
+                            bytes_of_string("evidence")),
+                 OK);
+    cr_assert_eq(store_commit(&txn), OK);
+}
+
 Test(order, a_frozen_parent_is_held_as_far_as_it_will_ever_be) /* O2 */
 {
     history_hold(&fixture, &ROLLBACK[0], 60, 200);
     history_hold(&fixture, &ROLLBACK[1], 20, 200);
     expect_order("A60 ");
-    struct store_txn txn = store_begin_write(log_store_environment(fixture.logs));
-    cr_assert_eq(log_freeze(fixture.logs, &txn, history_number(&fixture, A),
-                            bytes_of_string("evidence")),
-                 OK);
-    cr_assert_eq(store_commit(&txn), OK);
+    freeze(A);
     expect_order("A60 B20 ");
+}
+
+Test(order, a_frozen_parent_comes_first_where_it_is_what_is_named) /* O2 */
+{
+    struct history_log parent = { .incarnation = B },
+                       child = { .incarnation = A, .parents = { { B, 3 } } },
+                       stranger = { .incarnation = C, .parents = { { D, 3 } } },
+                       other = { .incarnation = D };
+    history_hold(&fixture, &parent, 3, 200);
+    child.parents[0].root = history_head(&fixture, B).root;
+    history_hold(&fixture, &child, 1, 200);
+    history_hold(&fixture, &other, 3, 200);
+    stranger.parents[0].root = history_head(&fixture, B).root; /* not D's: its other branch */
+    history_hold(&fixture, &stranger, 1, 200);
+    expect_order("B3 A1 D3 C1 ");
+    freeze(B);
+    freeze(D);
+    expect_order("B3 A1 C1 D3 ");
+}
+
+/* Two machines of one image open A. One goes on from B, in which the other one had named its A. */
+Test(order, branches_that_are_named_crosswise_are_no_circle) /* O2 */
+{
+    static const struct history_log a = { .incarnation = A, .parents = { { B, 1 } } },
+                                    b = { .incarnation = B, .parents = { { A, 1 } } },
+                                    c = { .incarnation = C, .parents = { { B, 1 } } };
+    history_hold(&fixture, &a, 1, 200);
+    history_hold(&fixture, &b, 1, 200);
+    history_hold(&fixture, &c, 1, 200);
+    freeze(A);
+    expect_order("B1 A1 C1 ");
 }
 
 Test(order, the_other_branch_of_a_forked_log_is_folded_by_nobody) /* O5 */
