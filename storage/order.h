@@ -2,7 +2,8 @@
  * ties by incarnation id, the same at every holder of the same logs.
  *
  *   O1  a log stands in the order when every parent its first record names stands in it and is held
- *       at least as far as it is named; the others wait
+ *       at least as far as it is named; the others wait, and no new incarnation names them, or
+ *       it would wait as well (log_tips())
  *   O2  a frozen parent (a fork) may never be held that far in this branch: it counts as far
  * enough, or one forked log would stop everything that its node records afterwards O3  of the logs
  * whose parents are all placed, the one with the smallest id comes next O4  a log without records
