@@ -159,8 +159,9 @@ uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint3
 /* Parents named by the first record of a log (decoded from it); count 0 for an empty log. */
 enum err log_parents(struct log_store *logs, struct store_txn *txn, uint32_t number,
                      struct log_head *parents, size_t max, size_t *count);
-/* The tips: logs of `node` and `audience` that are not wholly covered by a parent entry of another
- * held one. What a new incarnation must name (design D1). */
+/* The tips: of the logs of `node` and `audience` that stand in the order (order.h), those that are not
+ * wholly covered by a parent entry of another one. What a new incarnation must name (design D1): what
+ * it names is what it decides on, and a log whose ancestors are not here yet is folded by nobody. */
 enum err log_tips(struct log_store *logs, struct store_txn *txn, const char *node,
                   const char *audience, struct log_head *tips, size_t max, size_t *count);
 

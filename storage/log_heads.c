@@ -1,5 +1,8 @@
 /* Incarnations: what the first record of a log names, and what a new one must name (design D1). */
 #include "storage/log_private.h"
+#include "storage/order.h"
+
+#include "proto/base/require.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,28 +56,25 @@ enum err log_parents(struct log_store *logs, struct store_txn *txn, uint32_t num
 struct tip {
     struct log_id id;
     uint64_t size;
-    bool considered; /* of the right node and audience, and not empty */
+    bool considered; /* stands in the order */
     bool covered;
 };
 
-static bool id_is_of(const struct log_id *id, const char *node, const char *audience)
-{
-    return strcmp(id->node, node) == 0 && strcmp(id->audience, audience) == 0;
-}
-
+/* Only what stands in the order (O1): a log that was handed back before its ancestors is folded by
+ * nobody until they are here, and whatever names it is not, either. */
 static enum err tips_collect(struct log_store *logs, struct store_txn *txn, const char *node,
                              const char *audience, struct tip *tips, uint32_t count)
 {
-    for (uint32_t number = 0; number < count; number++) {
-        struct log_state state;
-        enum err err = log_state_get(logs, txn, number, &state);
-        if (err != OK)
-            return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-        tips[number] = (struct tip){ .id = state.id, .size = state.size };
-        tips[number].considered =
-            state.size > 0 && !state.branch && id_is_of(&state.id, node, audience);
+    struct order_entry *order;
+    size_t order_count;
+    enum err err = order_of_node(logs, txn, node, audience, &order, &order_count);
+    for (size_t i = 0; err == OK && i < order_count; i++) {
+        require(order[i].number < count);
+        tips[order[i].number] =
+            (struct tip){ .id = order[i].id, .size = order[i].size, .considered = true };
     }
-    return OK;
+    free(order);
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
 static enum err tips_cover(struct log_store *logs, struct store_txn *txn, struct tip *tips,

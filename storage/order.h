@@ -2,7 +2,8 @@
  * ties by incarnation id, the same at every holder of the same logs.
  *
  *   O1  a log stands in the order when every parent its first record names stands in it and is held
- *       at least as far as it is named; the others wait
+ *       at least as far as it is named; the others wait, and no new incarnation names them, or
+ *       it would wait as well (log_tips())
  *   O2  of a frozen parent (a fork) what is named may be on the other branch, or never be held in this
  *       one: then it is not waited for and need not come before, or one forked log would stop
  *       everything that its node records afterwards

@@ -325,10 +325,10 @@ void core_fetch_stored(struct core *core, struct log *log, bool branch, const st
         return;
     if (before.size == 0 && cursor->size > 0)
         now_held(core, log);
-    if (cursor->size > before.size) {
-        core->merge_check |= log->own;
+    if (log->own && (cursor->size > before.size || cursor->covered > before.covered))
+        core_incarnation_look(core);
+    if (cursor->size > before.size)
         core_receipt_retry(core, log->id.node);
-    }
     if (cursor->covered > before.covered || SAMAD_BUG(RECEIPT_AHEAD)) {
         core_announce_growth(core, log);
         core_receipt_consider(core, log);

@@ -20,6 +20,8 @@ void core_fork_freeze(struct core *core, struct log *log, struct peer *peer, uin
     log->frozen = true;
     log->fork_peer = peer;
     core_fetch_stop(core, log);
+    if (log->own)
+        core_incarnation_look(core); /* nobody waits for more of it (storage/order.h, O2) */
     core_incarnation_need(core, log, REASON_FORKED);
     if (!peer->link || peer->link->state != LINK_READY)
         return;

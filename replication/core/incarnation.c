@@ -85,11 +85,22 @@ static struct log *live_log(struct core *core, const char *audience)
 
 /* An own log with records that no own log names yet. A log that holds nothing but its opening
  * record decides nothing: without this exception two clones would answer each other's incarnations
- * with new ones for ever. */
+ * with new ones for ever.
+ *
+ * An incarnation does not name a log whose ancestors are not all here. So such a log is left alone
+ * until more has come: its ancestors may be lost, and each new incarnation would name it no more than
+ * the last one did. */
 static bool wants_merge(const struct log *log)
 {
-    return log->own && !log->live && core_log_is_tip(log) &&
+    return log->own && !log->live && !log->passed_over && core_log_is_tip(log) &&
            (log->held.covered > 1 || log->named > 0);
+}
+
+void core_incarnation_look(struct core *core)
+{
+    core->merge_check = true;
+    for (size_t i = 0; i < core->log_count; i++)
+        core->logs[i]->passed_over = false;
 }
 
 static bool is_being_handed_back(const struct log *log)
@@ -105,6 +116,9 @@ static bool is_being_handed_back(const struct log *log)
 static void merge_now(struct core *core, struct log *live)
 {
     need_now(core, live, REASON_MERGE);
+    for (size_t i = 0; i < core->log_count; i++)
+        if (strcmp(core->logs[i]->id.audience, live->id.audience) == 0)
+            core->logs[i]->passed_over |= wants_merge(core->logs[i]);
     /* Two clones at work merge each other's records again and again: ever more slowly. */
     slow_down(core, &core->merge_at_ms, &core->merge_delay_ms);
 }

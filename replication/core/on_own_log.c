@@ -18,6 +18,7 @@ static void held_by_parents(struct core *core, const struct event_own_log *event
         log->held.size = log->held.covered = parent->size;
         if (log->held.pending < parent->size)
             log->held.pending = parent->size;
+        core_incarnation_look(core);
         core_announce_growth(core, log);
     }
 }

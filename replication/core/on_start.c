@@ -20,6 +20,7 @@ void core_on_log_loaded(struct core *core, const struct event_log_loaded *event)
     log->frozen = event->frozen;
     log->proven = event->proven;
     log->branch = event->branch;
+    log->passed_over = true; /* the first incarnation of this process names it, if any can */
     log->fork_peer = event->frozen ? core_peer_find(core, event->fork_node) : NULL;
     load_receipts(core, log, event);
     core_fetch_parents(core, log, event->parents, event->parent_count);

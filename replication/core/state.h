@@ -102,6 +102,7 @@ struct log {
     bool reopen_due;   /* to be closed, for this reason, when that may be asked for again */
     enum incarnation_reason reopen_reason;
     uint64_t named;    /* the largest size by which a held log names it */
+    bool passed_over;  /* an incarnation was opened with it here; see incarnation.c */
     uint64_t cosigned; /* the largest size this hub has cosigned */
     bool receipt_due;  /* not signed for want of an erasure, or not signed or kept for want of room */
     bool signing;
@@ -269,6 +270,8 @@ void core_incarnation_start(struct core *core);
 void core_incarnation_hubs_answered(struct core *core);
 void core_incarnation_need(struct core *core, struct log *log, enum incarnation_reason reason);
 void core_incarnation_merge(struct core *core);
+/* More has come of an own log: what could not be named before may be now. */
+void core_incarnation_look(struct core *core);
 /* What was put off: see core_incarnation_need(). */
 void core_incarnation_tick(struct core *core);
 

@@ -221,6 +221,22 @@ static bool is_named(const struct store *store, const struct store_log *log, uin
     return false;
 }
 
+/* Whether all its ancestors are held as far as they are named (storage/order.h). */
+static bool stands_in_order(const struct store *store, const struct store_log *log)
+{
+    for (size_t i = 0;; i++) {
+        size_t count;
+        const struct log_head *parents = history_parents(&log->main, &count);
+        if (i == count)
+            return true;
+        struct log_head parent = parents[i]; /* the next call overwrites them */
+        const struct store_log *held = store_find((struct store *)store, &parent.log);
+        if (!held || held->main.count == 0 || (!held->frozen && held->main.count < parent.size) ||
+            !stands_in_order(store, held))
+            return false;
+    }
+}
+
 static size_t find_tips(const struct store *store, const struct store_log *own,
                         struct log_head *tips)
 {
@@ -229,7 +245,8 @@ static size_t find_tips(const struct store *store, const struct store_log *own,
         const struct store_log *log = store->logs[i];
         const struct store_note *covered = history_covered(&log->main);
         if (log == own || !covered || strcmp(log->id.node, own->id.node) != 0 ||
-            strcmp(log->id.audience, own->id.audience) != 0 || is_named(store, log, covered->size))
+            strcmp(log->id.audience, own->id.audience) != 0 ||
+            is_named(store, log, covered->size) || !stands_in_order(store, log))
             continue;
         tips[count++] =
             (struct log_head){ .log = log->id, .size = covered->size, .root = covered->root };

@@ -60,6 +60,61 @@ Test(rollback, a_restored_node_gets_its_missing_suffix_back_and_names_it)
     world_free(world);
 }
 
+/* The province's first log does not come back. */
+static enum delivery lose_the_first_log(struct node *to, struct message *message)
+{
+    bool lose = message->type == MESSAGE_PACKAGE && strcmp(to->name, "ardabil") == 0 &&
+                strcmp(message->package.log.node, "ardabil") == 0 &&
+                message->package.log.incarnation[0] == 0xb1;
+    return lose ? LOSE : DELIVER;
+}
+
+static void restart(struct world *world, struct node *node)
+{
+    node_stop(node);
+    world_run(world);
+    node_start(node);
+    world_wait(world, 3000);
+}
+
+/* What is named is decided on: a log that came back before its parent is not, since nobody folds it
+ * until the parent is here, nor anything that names it. Then it is. */
+Test(rollback, a_log_that_comes_back_before_its_parent_is_named_when_that_is_here_too)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store empty = { 0 };
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    restart(world, ardabil);
+    node_write(ardabil, 3);
+    world_wait(world, 3000);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &empty);
+    world->meddle = lose_the_first_log;
+    node_start(ardabil);
+    world_wait(world, 3000);
+    world_forget_transcript(world);
+    restart(world, ardabil);
+    cr_assert_eq(world_count(world, "ardabil * opens ardabil/hub/b4 naming ardabil/hub/b3@1\n"), 1);
+    cr_assert_eq(node_log(ardabil, "ardabil/hub/b2")->main.count, 4);
+    world_wait(world, 3600000);
+    cr_assert_eq(world_count(world, " * opens "), 1, "nothing new has come");
+
+    world->meddle = NULL;
+    world_cut(world);
+    world_heal(world);
+    world_forget_transcript(world);
+    world_wait(world, 120000);
+    cr_assert_eq(world_count(world, " naming ardabil/hub/b2@4 ardabil/hub/b4@1\n"), 1);
+    cr_assert_eq(world_count(world, " * opens "), 1);
+    cr_assert(node_holds_all_of(hub, ardabil));
+    cr_assert(node_holds_all_of(ardabil, hub));
+    world_free(world);
+}
+
 Test(rollback, a_restored_node_that_could_not_ask_goes_on_and_merges_later)
 {
     struct world *world;

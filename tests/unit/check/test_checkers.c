@@ -374,6 +374,27 @@ Test(i05, a_problem_of_a_store_is_seen_unless_it_was_put_there)
     sample_expect(history, NULL);
 }
 
+/* A record of a host with a journal is flipped while it is down. */
+static size_t problems_after_a_flip(const char *label, uint64_t position)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].journal = true;
+    sample_insert(history, sample_event(history, HISTORY_UP, 0), fault("rest.flip", ARDABIL));
+    dump_add_problem(sample_dump(history, ARDABIL, label), SAMPLE_LOG_1, position, "bad");
+    struct check_report *report = check_history(history, "I5");
+    size_t violations = report->violation_count;
+    check_report_free(report);
+    history_free(history);
+    return violations;
+}
+
+Test(i05, a_start_that_compared_two_devices_left_no_damage_but_in_what_hubs_have_receipted)
+{
+    cr_assert_eq(problems_after_a_flip("first", 2), 0);
+    cr_assert_gt(problems_after_a_flip("first", 5), 0, "no receipt reaches so far");
+    cr_assert_gt(problems_after_a_flip("final", 2), 0, "it was to be found by then");
+}
+
 Test(i05, a_checkpoint_that_the_node_did_not_sign_is_seen)
 {
     struct history *history = sample_good();

@@ -676,3 +676,21 @@ Test(log, the_tips_are_what_no_other_held_log_covers_wholly)
     store_abort(&txn);
     log_fixture_close(&fixture);
 }
+
+Test(log, a_log_whose_ancestors_are_not_all_here_is_no_tip)
+{
+    struct log_fixture fixture;
+    struct log_id a = sample_log("ardabil", "hub", 1), b = sample_log("ardabil", "hub", 2),
+                  c = sample_log("ardabil", "hub", 3);
+    struct log_head tips[8], parent = { .log = a, .size = 1 };
+    log_fixture_open(&fixture);
+    open_incarnation(&fixture, &b, &parent, 1);
+    cr_assert_eq(tips_of(&fixture, tips), 0, "its parent is not here");
+    parent = (struct log_head){ .log = b, .size = 1 };
+    open_incarnation(&fixture, &c, &parent, 1);
+    cr_assert_eq(tips_of(&fixture, tips), 0, "nor is the parent of its parent");
+    open_incarnation(&fixture, &a, NULL, 0);
+    cr_assert_eq(tips_of(&fixture, tips), 1);
+    cr_assert(log_id_equal(&tips[0].log, &c));
+    log_fixture_close(&fixture);
+}
