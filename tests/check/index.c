@@ -589,9 +589,16 @@ bool index_fault_active(const struct index *index, const char *prefix, uint32_t 
     return false;
 }
 
+static bool ends_being_up(enum history_kind kind)
+{
+    return kind == HISTORY_STOPPING || kind == HISTORY_DOWN || kind == HISTORY_CRASH ||
+           kind == HISTORY_PAUSE;
+}
+
 bool index_is_up(const struct index *index, uint32_t host, size_t at, size_t until,
                  uint64_t settled_ns, uint64_t after_ns)
 {
+    bool stopping = false;
     size_t up = INDEX_NEVER;
     uint64_t until_ns = index_time(index, until) + after_ns;
     for (size_t i = 0; i < index->incident_count; i++) {
@@ -600,11 +607,12 @@ bool index_is_up(const struct index *index, uint32_t host, size_t at, size_t unt
             break;
         if (event->host != host)
             continue;
+        if (event->kind == HISTORY_UP || event->kind == HISTORY_STOPPING)
+            stopping = event->kind == HISTORY_STOPPING;
         if ((event->kind == HISTORY_UP || event->kind == HISTORY_RESUME) &&
-            index->incidents[i] <= at)
+            index->incidents[i] <= at && !stopping)
             up = index->incidents[i];
-        else if (event->kind == HISTORY_DOWN || event->kind == HISTORY_CRASH ||
-                 event->kind == HISTORY_PAUSE)
+        else if (ends_being_up(event->kind))
             up = INDEX_NEVER;
     }
     return up != INDEX_NEVER && index_time(index, up) + settled_ns <= index_time(index, at);

@@ -457,10 +457,12 @@ void node_stop(struct sim_node *node)
     if (node->life == NODE_DOWN)
         return;
     sim_tell(node, "is asked to stop");
-    if (node->signal != NULL)
+    if (node->signal != NULL) {
+        recorder_stopping(node);
         uv_async_send(node->signal);
-    else
+    } else {
         node_kill(node, END_PROCESS); /* it does not listen to signals yet, or no longer */
+    }
 }
 
 void node_pause(struct sim_node *node, bool paused)
