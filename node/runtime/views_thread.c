@@ -11,7 +11,8 @@
 #define VIEWS_FOLD_BUDGET 4096 /* records in one transaction */
 #define VIEWS_GROWTH_TRIES 8
 #define VIEWS_SCRUB_BUDGET 8192 /* entries in one tick: some milliseconds */
-#define VIEWS_SCRUB_REST_MS (3600 * INT64_C(1000)) /* between two rounds */
+/* Between two rounds: reading all views all day long would push out of memory what people ask for. */
+#define VIEWS_SCRUB_REST_MS (6 * 3600 * INT64_C(1000))
 
 /* ---- the nodes to fold, a ring of names ---- */
 

@@ -25,6 +25,7 @@ struct check_hash {
 #define HISTORY_KIND_LIST(X)                                                                       \
     /* life of hosts: `life` */                                                                    \
     X(UP, "up", life)             /* site opened, answers from now on; number: which start */      \
+    X(STOPPING, "stopping", life) /* asked to stop in order: it takes no calls from here on */     \
     X(DOWN, "down", life)         /* stopped in order */                                           \
     X(CRASH, "crash", life)       /* process killed or power cut; nothing leaves from here on */   \
     X(PAUSE, "pause", life)       /* stopped running, memory kept; ends with RESUME */             \

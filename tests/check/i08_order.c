@@ -83,6 +83,14 @@ static void judge_logs(const struct index *index, struct check_report *report,
             report_pair(report, latest, &placed[i]);
 }
 
+static size_t log_end(const struct placed *placed, size_t from, size_t count)
+{
+    size_t end = from + 1;
+    while (end < count && placed[end].log == placed[from].log)
+        end++;
+    return end;
+}
+
 static void judge_host(const struct index *index, struct check_report *report,
                        const struct index_dump *dump)
 {
@@ -92,12 +100,11 @@ static void judge_host(const struct index *index, struct check_report *report,
         return;
     }
     size_t count = place_all(index, dump, placed);
-    for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && placed[end].log == placed[i].log; end++)
-            ;
-        judge_log(report, placed + i, end - i);
-        for (size_t k = 0; k < count && !index_node_was_rolled_back(index, dump->host->node); k++)
-            if ((k == 0 || placed[k].log != placed[k - 1].log) && placed[k].log != placed[i].log)
+    bool one_history = !index_node_was_rolled_back(index, dump->host->node);
+    for (size_t i = 0; i < count; i = log_end(placed, i, count)) {
+        judge_log(report, placed + i, log_end(placed, i, count) - i);
+        for (size_t k = 0; one_history && k < count; k = log_end(placed, k, count))
+            if (k != i)
                 judge_logs(index, report, placed, i, k, count);
     }
     free(placed);

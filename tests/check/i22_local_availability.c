@@ -3,8 +3,9 @@
  * dozen syncs as this history's disks do them.
  *
  * A node counts as up 15 seconds after its start (it first asks its hubs). Excused are calls during
- * whose time the host stopped, was paused, starved (run.…), or had a fault of its disk; and for a
- * minute after such a fault, in which the node finds out that there is room again. */
+ * whose time the host was asked to stop (it takes no more calls, and says good-bye to its peers for
+ * seconds), stopped, was paused, starved (run.…), or had a fault of its disk; and for a minute after
+ * such a fault, in which the node finds out that there is room again. */
 #include "tests/check/check.h"
 #include "tests/check/index.h"
 

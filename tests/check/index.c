@@ -266,6 +266,11 @@ static void notes_read(struct index *index)
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 static bool ends_fault(const struct history_event *fault, const struct history_event *event)
 {
     return event->kind == HISTORY_HEAL ||
@@ -294,6 +299,26 @@ static void faults_read(struct index *index)
                                   end < index->incident_count ? index->incidents[end]
                                                               : INDEX_NEVER };
     }
+}
+
+/* Views are made again from the log; harm to a journal alone is none to the log. */
+static bool harms_a_log(const struct history_event *event)
+{
+    if (event->kind == HISTORY_DISK_LOST && strcmp(event->life.name, "views") == 0)
+        return false;
+    return (event->kind == HISTORY_RESTORE || event->kind == HISTORY_CLONE ||
+            event->kind == HISTORY_DISK_LOST ||
+            (event->kind == HISTORY_FAULT && begins(event->fault.name, "rest."))) &&
+           !index_harm_is_of_journal(event);
+}
+
+static void harmful_read(struct index *index)
+{
+    index->harmful = calloc(index->incident_count + 1, sizeof *index->harmful);
+    index->failed |= !index->harmful;
+    for (size_t i = 0; !index->failed && i < index->incident_count; i++)
+        if (harms_a_log(index_event(index, index->incidents[i])))
+            index->harmful[index->harmful_count++] = i;
 }
 
 static bool is_incident(enum history_kind kind)
@@ -335,6 +360,7 @@ struct index *index_new(const struct history *history)
     index->history = history;
     marks_read(index);
     faults_read(index);
+    harmful_read(index);
     index_devices_read(index);
     calls_read(index);
     dumps_read(index);
@@ -359,6 +385,7 @@ void index_free(struct index *index)
     index_logs_close(index);
     free(index->incidents);
     free(index->good_at);
+    free(index->harmful);
     free(index->faults);
     free(index->dumps);
     free(index->calls);
@@ -497,27 +524,16 @@ const struct index_request *index_request_of(const struct index_dump *dump,
 
 /* ---- what happened to whom ----------------------------------------------------------------- */
 
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* They are made again from the log. */
-static bool is_of_views(const struct history_event *event)
-{
-    return event->kind == HISTORY_DISK_LOST && strcmp(event->life.name, "views") == 0;
-}
-
-/* A log that is damaged is set aside, where there is a journal, and made anew. Harm to a journal alone
- * is none to the log. */
+/* A log that is damaged is set aside, where there is a journal, and made anew. */
 static unsigned harms(const struct index *index, uint32_t host, size_t from, size_t to, bool copies)
 {
     unsigned harms = 0;
     bool made_anew = index_host(index, host) && index_host(index, host)->journal;
-    for (size_t i = 0; i < index->incident_count && index->incidents[i] <= to; i++) {
-        const struct history_event *event = index_event(index, index->incidents[i]);
-        if (event->host != host || index->incidents[i] <= from || is_of_views(event) ||
-            index_harm_is_of_journal(event) || (!copies && index->good_at[i] <= to))
+    for (size_t i = 0; i < index->harmful_count; i++) {
+        size_t incident = index->harmful[i], at = index->incidents[incident];
+        const struct history_event *event = index_event(index, at);
+        if (event->host != host || at <= from || at > to ||
+            (!copies && index->good_at[incident] <= to))
             continue;
         if ((event->kind == HISTORY_RESTORE && event->life.since_ns < index_time(index, from)) ||
             event->kind == HISTORY_DISK_LOST)
@@ -541,14 +557,12 @@ unsigned index_harms_of_copies(const struct index *index, uint32_t host, size_t 
 
 static bool node_was_harmed(const struct index *index, const char *node, bool for_good)
 {
-    for (size_t i = 0; i < index->incident_count; i++) {
-        const struct history_event *event = index_event(index, index->incidents[i]);
-        bool harms = event->kind == HISTORY_RESTORE || event->kind == HISTORY_CLONE ||
-                     event->kind == HISTORY_DISK_LOST ||
-                     (event->kind == HISTORY_FAULT && begins(event->fault.name, "rest."));
-        harms = harms && !is_of_views(event) && !index_harm_is_of_journal(event) && (!for_good || index->good_at[i] == INDEX_NEVER);
-        const struct history_host *host = harms ? index_host(index, event->host) : NULL;
-        if (host && strcmp(host->node, node) == 0)
+    for (size_t i = 0; i < index->harmful_count; i++) {
+        size_t incident = index->harmful[i];
+        uint32_t of = index_event(index, index->incidents[incident])->host;
+        const struct history_host *host = index_host(index, of);
+        if (host && strcmp(host->node, node) == 0 &&
+            (!for_good || index->good_at[incident] == INDEX_NEVER))
             return true;
     }
     return false;
@@ -566,8 +580,9 @@ bool index_node_was_harmed(const struct index *index, const char *node)
 
 bool index_node_was_cloned(const struct index *index, const char *node)
 {
-    for (size_t i = 0; i < index->incident_count; i++) {
-        const struct history_event *event = index_event(index, index->incidents[i]);
+    for (size_t i = 0; i < index->harmful_count; i++) {
+        const struct history_event *event =
+            index_event(index, index->incidents[index->harmful[i]]);
         const struct history_host *host = index_host(index, event->host);
         if (event->kind == HISTORY_CLONE && host && strcmp(host->node, node) == 0)
             return true;
@@ -589,9 +604,16 @@ bool index_fault_active(const struct index *index, const char *prefix, uint32_t 
     return false;
 }
 
+static bool ends_being_up(enum history_kind kind)
+{
+    return kind == HISTORY_STOPPING || kind == HISTORY_DOWN || kind == HISTORY_CRASH ||
+           kind == HISTORY_PAUSE;
+}
+
 bool index_is_up(const struct index *index, uint32_t host, size_t at, size_t until,
                  uint64_t settled_ns, uint64_t after_ns)
 {
+    bool stopping = false;
     size_t up = INDEX_NEVER;
     uint64_t until_ns = index_time(index, until) + after_ns;
     for (size_t i = 0; i < index->incident_count; i++) {
@@ -600,11 +622,12 @@ bool index_is_up(const struct index *index, uint32_t host, size_t at, size_t unt
             break;
         if (event->host != host)
             continue;
+        if (event->kind == HISTORY_UP || event->kind == HISTORY_STOPPING)
+            stopping = event->kind == HISTORY_STOPPING;
         if ((event->kind == HISTORY_UP || event->kind == HISTORY_RESUME) &&
-            index->incidents[i] <= at)
+            index->incidents[i] <= at && !stopping)
             up = index->incidents[i];
-        else if (event->kind == HISTORY_DOWN || event->kind == HISTORY_CRASH ||
-                 event->kind == HISTORY_PAUSE)
+        else if (ends_being_up(event->kind))
             up = INDEX_NEVER;
     }
     return up != INDEX_NEVER && index_time(index, up) + settled_ns <= index_time(index, at);

@@ -94,6 +94,8 @@ struct index {
     size_t incident_count, incident_capacity;
     size_t *good_at; /* of each incident that harmed one of a host's two devices: from here on it is
                         made good from the other; INDEX_NEVER */
+    size_t *harmful; /* the incidents after which a host's log was not what it had been: a handful */
+    size_t harmful_count;
     struct index_fault *faults;
     size_t fault_count, fault_capacity;
     size_t healed_at, converged_at; /* INDEX_NEVER */

@@ -3,6 +3,8 @@
 #include "replication/core/core.h"
 #include "tests/sim/liar.h"
 
+#include <string.h>
+
 static bool is_honest(const struct sim_node *node)
 {
     return node != NULL && !liar_is(node);
@@ -35,9 +37,13 @@ void __real_core_step(struct core *core, const struct event *event, struct effec
 void __wrap_core_step(struct core *core, const struct event *event, struct effects *effects);
 void __wrap_core_step(struct core *core, const struct event *event, struct effects *effects)
 {
-    if (is_honest(sim_current())) {
+    struct sim_node *node = sim_current();
+    if (is_honest(node)) {
         if (event->type == EVENT_PACKAGE_STORED && is_refused(event->stored.err))
             sim_sometimes("package refused");
+        if (event->type == EVENT_PACKAGE_STORED && event->stored.err == OK &&
+            strcmp(event->stored.log.node, node->name) == 0)
+            sim_sometimes("suffix handed back");
         if (event->type == EVENT_CHECKPOINT_STORED && is_refused(event->stored.err))
             sim_sometimes("checkpoint refused");
         if (event->type == EVENT_RECEIPT_STORED && is_refused(event->receipt_stored.err))

@@ -119,6 +119,11 @@ void recorder_up(const struct sim_node *node)
     tell_life(node, HISTORY_UP);
 }
 
+void recorder_stopping(const struct sim_node *node)
+{
+    tell_life(node, HISTORY_STOPPING);
+}
+
 void recorder_down(const struct sim_node *node, enum node_end how)
 {
     char label[40];

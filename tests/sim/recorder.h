@@ -19,6 +19,8 @@ void recorder_cloned(const struct sim_node *node, const struct sim_node *twin, i
 void recorder_client(const struct client_event *event);
 /* Ready: it answers from now on. Down: how it ended. */
 void recorder_up(const struct sim_node *node);
+/* It was asked to stop. */
+void recorder_stopping(const struct sim_node *node);
 void recorder_down(const struct sim_node *node, enum node_end how);
 void recorder_paused(const struct sim_node *node, bool paused);
 /* A device ("log", "journal", "all") was replaced by a copy of since_ns; lost: by nothing. */

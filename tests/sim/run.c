@@ -158,10 +158,12 @@ static void look_after(struct sim_node *node)
 {
     if (node->failed_starts < STARTS_MAX || node->retired)
         return;
-    if (node->damaged)
+    if (node->damaged) {
         storm_replace_disk(node);
-    else if (!storm_harms_disk(node))
+    } else if (!storm_harms_disk(node) && !node->hopeless) {
         run_violation("start", "%s does not start, and its disk is good", node->name);
+        node->hopeless = true;
+    }
 }
 
 static void on_life(struct sim_node *node, enum node_end how, bool begins)

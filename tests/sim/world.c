@@ -22,6 +22,7 @@
 #define API_PORT         8111
 #define LIAR_PING_MS     500
 #define BACK_DELAY_NS    (2 * SIM_S) /* as the supervisor restarts what has failed */
+#define HOPELESS_DELAY_NS (3600 * SIM_S) /* weeks of starts that fail would cost minutes */
 
 struct world world;
 void (*world_on_life)(struct sim_node *node, enum node_end how, bool begins);
@@ -330,6 +331,17 @@ struct core *__wrap_core_new(const struct core_options *options)
     return __real_core_new(&drawn);
 }
 
+struct link;
+bool __real_core_admission_ask(struct core *core, struct link *link);
+bool __wrap_core_admission_ask(struct core *core, struct link *link);
+bool __wrap_core_admission_ask(struct core *core, struct link *link)
+{
+    bool admitted = __real_core_admission_ask(core, link);
+    if (!admitted)
+        sim_sometimes("admission queued");
+    return admitted;
+}
+
 /* ---- starting -------------------------------------------------------------------------------- */
 
 /* SIGTERM, on the loop. */
@@ -449,7 +461,7 @@ void world_on_exit(struct sim_node *node, int code)
     if (world_on_life != NULL)
         world_on_life(node, how, false);
     if (how != END_STOPPED)
-        node_restart_after(node, BACK_DELAY_NS);
+        node_restart_after(node, node->hopeless ? HOPELESS_DELAY_NS : BACK_DELAY_NS);
 }
 
 void node_stop(struct sim_node *node)
@@ -457,10 +469,12 @@ void node_stop(struct sim_node *node)
     if (node->life == NODE_DOWN)
         return;
     sim_tell(node, "is asked to stop");
-    if (node->signal != NULL)
+    if (node->signal != NULL) {
+        recorder_stopping(node);
         uv_async_send(node->signal);
-    else
+    } else {
         node_kill(node, END_PROCESS); /* it does not listen to signals yet, or no longer */
+    }
 }
 
 void node_pause(struct sim_node *node, bool paused)
