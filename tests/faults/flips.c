@@ -22,7 +22,7 @@ enum {
     REPAIR_MAX = 40,
     PAGE_SIZE = 4096,
     MISDIRECTED_EVERY = 8, /* of the flips in views */
-    DEVICES_PERCENT = 30   /* of all flips: on one of two devices */
+    DEVICES_PERCENT = 15   /* of all flips: on one of two devices */
 };
 
 /* ---- what is right: filled by a place that nothing has happened to, shared by all children ----- */
