@@ -141,6 +141,7 @@ static enum err environment_open(struct log_store *logs, const struct log_store_
         .reserve_size = options->reserve_size,
         .read_only = options->read_only,
         .must_exist = !options->create,
+        .check_pages = options->check_pages,
     };
     return store_open(&logs->environment, &how);
 }

@@ -38,6 +38,7 @@ struct log_store_options {
     size_t reserve_size;
     bool read_only;
     bool create;
+    bool check_pages; /* storage/store.h: where it can be made again when it is damaged */
 };
 
 /* ERR_NOT_FOUND (absent, and not to be made), ERR_CONFLICT, ERR_VERSION (written by a newer

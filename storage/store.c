@@ -172,6 +172,8 @@ static enum err store_open_environment(struct store *store, const struct store_o
     if (!store->read_only && flock(store->file, LOCK_EX | LOCK_NB) != 0)
         return ERR_BUSY;
     enum err err = store_check_file(store);
+    if (err == OK && options->check_pages) /* before LMDB follows any of them */
+        err = store_check_pages(store->file);
     if (err != OK)
         return err;
     MDB_stat statistics;

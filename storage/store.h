@@ -35,6 +35,8 @@ struct store_options {
     size_t reserve_size; /* bytes kept allocated ahead of use (design D10); 0 none */
     bool read_only;      /* another process may write; the map follows it */
     bool must_exist;     /* ERR_NOT_FOUND instead of making it; implied by read_only */
+    bool check_pages;    /* a file in whose own structure not every page is where it belongs is
+                            ERR_CORRUPT; reads the beginning of each page in use */
     bool disposable;     /* damage inside the file is remembered across a restart, also when it
                             ended the process: the next open makes a new file */
     bool paced;          /* its commits are large and nobody waits for them: paced_sync.h */

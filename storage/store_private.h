@@ -58,6 +58,11 @@ struct store {
     uint64_t zeros_end, zeros_seen; /* the writing thread's: written ahead up to, when it looked */
 };
 
+/* Whether the file is whole in its own structure: each page of the newest commit stands where it is
+ * named and belongs to one place, and none that is free is in use. Values are not looked at.
+ * ERR_CORRUPT, ERR_IO, ERR_NOMEM. Nobody may be writing. (store_pages.c) */
+enum err store_check_pages(int file);
+
 /* Opens what is there, or makes it in the folder. */
 enum err store_open_existing(struct store **out, const struct store_options *options);
 /* Terminated "<folder>/<name>"; ERR_INVALID when it is too long. */

@@ -173,6 +173,7 @@ static enum err log_open(struct engine *engine)
         .map_size = engine->options.map_size,
         .reserve_size = engine->options.reserve_size,
         .create = true,
+        .check_pages = engine->journal != NULL,
     };
     return log_store_open(&engine->logs, &options);
 }

@@ -23,6 +23,17 @@ static void held_by_parents(struct core *core, const struct event_own_log *event
     }
 }
 
+/* Two machines copied with the state of their random generator open the same log. A hub that had it of
+ * the other one said so before this one opened it, and need not say it again. */
+static void look_whether_behind(struct core *core, struct log *log)
+{
+    for (size_t i = 0; i < core->link_count; i++) {
+        const struct flow *flow = core_flow_find(core->links[i], log);
+        if (flow && flow->offered > log->held.size)
+            core_incarnation_need(core, log, REASON_BEHIND);
+    }
+}
+
 void core_on_log_opened(struct core *core, const struct event_own_log *event)
 {
     struct log *log = core_log_make(core, &event->log);
@@ -33,6 +44,7 @@ void core_on_log_opened(struct core *core, const struct event_own_log *event)
     held_by_parents(core, event);
     core_fetch_parents(core, log, event->parents, event->parent_count);
     core_announce_growth(core, log);
+    look_whether_behind(core, log);
     core->merge_check = true;
 }
 

@@ -18,6 +18,17 @@
 
 enum { PROVINCE, HUB, PLACE_COUNT };
 
+/* What each node has beside the device of its data folder. Set before a child is forked. */
+enum setup {
+    SETUP_ALONE,    /* nothing */
+    SETUP_JOURNAL,  /* a journal on a second device, from which nothing is ever removed */
+    SETUP_RECYCLED, /* and one whose segments are removed when their records are national */
+    SETUP_COUNT
+};
+extern enum setup setup;
+
+enum { DEVICE_DATA, DEVICE_JOURNAL, DEVICE_COUNT };
+
 #define FAULTS_PATH_SIZE 256
 #define FAULTS_KEY_SIZE  24
 #define FAULTS_WHY_SIZE  640
@@ -46,6 +57,7 @@ struct notes {
     uint64_t calls, allocations; /* by the script, that a fault could have hit */
     bool lasting;                /* the fault does not end */
     bool hit;                    /* the fault was injected */
+    bool journal_whole;          /* and not on a second device, of which there is a copy */
     bool stopped;                /* the storage failed and the process would have ended */
     bool finished;               /* the script came to its end */
     bool refused;                /* a judged store was refused with a clear error */
@@ -73,7 +85,7 @@ struct replica;
 
 struct place {
     unsigned index;
-    char data[FAULTS_PATH_SIZE];
+    char data[FAULTS_PATH_SIZE], journal[FAULTS_PATH_SIZE];
     struct engine *engine;
     struct replica *replica;
     bool failed; /* on_failed was called */
@@ -89,8 +101,11 @@ const uint8_t *place_data_key(void);
 void program_run(void (*run)(void *), void *context, uint64_t seed);
 /* Milliseconds of simulated time. */
 void program_sleep(unsigned ms);
+/* As long as a device takes: drawn, so that of two devices now one is ahead, now the other. */
+void program_wait_for_device(void);
 
-/* ERR_TIMEOUT: no incarnation came. Not started: no incarnation is opened. */
+/* ERR_TIMEOUT: no incarnation came. Not started: no incarnation is opened. `data` is the folder on its
+ * first device; the second is device_path() of it. */
 enum err place_open(struct place *place, unsigned index, const char *data);
 enum err place_start(struct place *place);
 void place_stop(struct place *place);
@@ -128,7 +143,7 @@ enum err place_look_up(struct place *place, const char *code, uint8_t digest[32]
 /* ---- script.c ---- */
 
 #define SCRIPT_REQUEST_AFTER 9000 /* numbers of requests that judges register begin here */
-/* From the first open to the last clean stop, below `folder` (ardabil/, hub-1/). Errors end a step
+/* From the first open to the last clean stop, below `folder` (folders_make). Errors end a step
  * and not the script; a storage that has failed ends it. */
 void script_run(const char *folder);
 
@@ -146,6 +161,7 @@ struct judgement {
     size_t note_count;                  /* acknowledged by then */
     const struct reference *reference;  /* NULL: records may differ */
     unsigned number;                    /* of the request that is registered */
+    bool data_lost; /* the first device is a new one, or damaged: what the journal has must be there */
 };
 void judge(const struct judgement *judgement);
 
@@ -166,6 +182,33 @@ void path_form(char out[FAULTS_PATH_SIZE], const char *form, ...)
 /* Makes `to` anew, as `from` is or, where that is NULL, empty. */
 void folder_copy(const char *from, const char *to);
 
+unsigned device_count(void);
+void device_path(char out[FAULTS_PATH_SIZE], const char *data, unsigned device);
+/* All devices of a node. */
+void devices_copy(const char *from, const char *to);
+void devices_remove(const char *data);
+/* Makes `folder` anew, with empty devices for each node: ardabil, ardabil.second, hub-1 ... */
+void folders_make(const char *folder);
+
+/* The setup that a case's name begins with ("journal:12"), and the rest of the name. */
+enum setup setup_of(const char *only, const char **rest);
+/* "journal:"; "" of nodes with one device. */
+const char *setup_prefix(void);
+/* How many cases of `wanted` are for it, in percent of a tier's. */
+uint64_t setup_share(uint64_t wanted, unsigned percent);
+
+/* ---- damage.c: to files at rest ---- */
+
+/* The same for the same number. */
+uint64_t mixed(uint64_t number);
+/* Up to the last page that is not zeros. */
+uint64_t used_size(const char *path);
+void file_flip(const char *path, uint64_t bit);
+/* A write that went to the wrong place. */
+void file_copy_page(const char *path, uint64_t from, uint64_t to);
+/* Told apart from a bug of ours: LMDB follows what is in a page. */
+bool ended_by_damage(const struct child_end *end);
+
 /* ---- the three tiers ---- */
 
 struct options {
@@ -177,12 +220,15 @@ struct options {
     bool canary;                 /* the disks lie about their syncs: crash images must show it */
 };
 struct totals {
-    uint64_t nth, images, nested, flips, refused, found, silent, ended_log, ended_views, healed,
+    uint64_t nth, images, nested, flips, two_devices, refused, found, silent, ended_log, ended_views, healed,
         repaired, unnoticed, violations;
 };
 void nth_run(const struct options *options, struct totals *totals);
 void images_run(const struct options *options, struct totals *totals);
 void flips_run(const struct options *options, struct totals *totals);
+/* device_flips.c: those of nodes with a journal. */
+void device_flips_run(const struct options *options, const char *only, uint64_t wanted,
+                      struct totals *totals);
 /* Counts and prints it, with how to see it again. */
 void report(struct totals *totals, const char *only);
 /* Whether case `number` of `total` is one of `wanted` evenly chosen, and this worker's. */

@@ -138,12 +138,12 @@ int main(int count, char **arguments)
         printf("violation: the runner itself came to a bad end\n");
         all.violations++;
     }
-    printf("faults: nth=%llu images=%llu nested=%llu flips=%llu refused=%llu found=%llu silent=%llu "
+    printf("faults: nth=%llu images=%llu nested=%llu flips=%llu two_devices=%llu refused=%llu found=%llu silent=%llu "
            "ended_log=%llu ended_views=%llu healed=%llu repaired=%llu unnoticed=%llu seconds=%.0f "
            "violations=%llu\n",
            (unsigned long long)all.nth, (unsigned long long)all.images,
            (unsigned long long)all.nested, (unsigned long long)all.flips,
-           (unsigned long long)all.refused, (unsigned long long)all.found,
+           (unsigned long long)all.two_devices, (unsigned long long)all.refused, (unsigned long long)all.found,
            (unsigned long long)all.silent, (unsigned long long)all.ended_log,
            (unsigned long long)all.ended_views, (unsigned long long)all.healed,
            (unsigned long long)all.repaired, (unsigned long long)all.unnoticed,

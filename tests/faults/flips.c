@@ -5,7 +5,6 @@
 #include "proto/base/require.h"
 #include "proto/base/bytes.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,8 @@ enum {
     TARGET_COUNT = 4,
     REPAIR_MAX = 40,
     PAGE_SIZE = 4096,
-    MISDIRECTED_EVERY = 8 /* of the flips in views */
+    MISDIRECTED_EVERY = 8, /* of the flips in views */
+    DEVICES_PERCENT = 15   /* of all flips: on one of two devices */
 };
 
 /* ---- what is right: filled by a place that nothing has happened to, shared by all children ----- */
@@ -319,69 +319,23 @@ static void *shared_memory(size_t size)
     return memory;
 }
 
-static uint64_t used_size(const char *path)
-{
-    static uint8_t page[4096];
-    uint64_t used = 0, at = 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    require(file >= 0);
-    for (ssize_t more; (more = pread(file, page, sizeof page, (off_t)at)) > 0; at += (uint64_t)more)
-        for (ssize_t i = 0; i < more; i++)
-            if (page[i] != 0) {
-                used = at + (uint64_t)more;
-                break;
-            }
-    close(file);
-    return used;
-}
-
-/* The same for the same number. */
-static uint64_t mixed(uint64_t number)
-{
-    number += UINT64_C(0x9e3779b97f4a7c15);
-    number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return number ^ (number >> 31);
-}
-
-/* A write that went to the wrong place. */
-static void copy_page(int file, uint64_t from, uint64_t to)
-{
-    uint8_t page[PAGE_SIZE];
-    require(pread(file, page, sizeof page, (off_t)(from * PAGE_SIZE)) == PAGE_SIZE);
-    require(pwrite(file, page, sizeof page, (off_t)(to * PAGE_SIZE)) == PAGE_SIZE);
-}
-
 static void damage(const struct flips *flips, uint64_t number, const char *data, unsigned target,
                    char *words, size_t words_size)
 {
     bool misdirected = target % 2 == 1 && number / TARGET_COUNT % MISDIRECTED_EVERY == 0;
     char path[FAULTS_PATH_SIZE];
-    uint8_t byte;
     uint64_t bit = mixed(number) % (flips->used[target] * 8);
     path_form(path, "%s/%s", data, FILES[target % 2]);
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    require(file >= 0 && pread(file, &byte, 1, (off_t)(bit / 8)) == 1);
     if (misdirected) {
         uint64_t from = mixed(bit) % (flips->used[target] / PAGE_SIZE), to = bit / 8 / PAGE_SIZE;
-        copy_page(file, from, to);
-        close(file);
+        file_copy_page(path, from, to);
         snprintf(words, words_size, "%s %s, page %llu over page %llu", place_node(target / 2),
                  FILES[target % 2], (unsigned long long)from, (unsigned long long)to);
         return;
     }
-    byte ^= (uint8_t)(1U << (bit % 8));
-    require(pwrite(file, &byte, 1, (off_t)(bit / 8)) == 1);
-    close(file);
+    file_flip(path, bit);
     snprintf(words, words_size, "%s %s, bit %llu of byte %llu", place_node(target / 2),
              FILES[target % 2], (unsigned long long)(bit % 8), (unsigned long long)(bit / 8));
-}
-
-/* Told apart from a bug of ours: LMDB follows what is in a page. */
-static bool ended_by_damage(const struct child_end *end)
-{
-    return end->signal == SIGSEGV || end->signal == SIGBUS || end->signal == SIGABRT ||
-           end->signal == SIGFPE;
 }
 
 static struct child_end start_once(struct flips *flips, const char *data, unsigned target,
@@ -490,11 +444,7 @@ static bool flips_begin(struct flips *flips)
     char path[FAULTS_PATH_SIZE];
     path_form(flips->base, "%s/base", flips->options->folder);
     path_form(flips->work, "%s/flipped", flips->options->folder);
-    folder_copy(NULL, flips->base);
-    for (unsigned i = 0; i < PLACE_COUNT; i++) {
-        path_form(path, "%s/%s", flips->base, place_node(i));
-        folder_copy(NULL, path);
-    }
+    folders_make(flips->base);
     memset(notes, 0, sizeof *notes);
     struct child_end end = child_run(script_child, flips->base, RUN_SECONDS);
     child_judge(&end);
@@ -522,7 +472,9 @@ static bool flips_begin(struct flips *flips)
     return notes->why[0] == '\0' && flips->right[PROVINCE]->record_count > 0;
 }
 
-void flips_run(const struct options *options, struct totals *totals)
+/* Of nodes that have one device. */
+static void flips_alone(const struct options *options, const char *only, uint64_t wanted,
+                        struct totals *totals)
 {
     static struct flips flips;
     flips.options = options;
@@ -532,11 +484,26 @@ void flips_run(const struct options *options, struct totals *totals)
         report(totals, "flip:none");
         return;
     }
-    if (options->only) {
-        flip_one(&flips, strtoull(options->only + strlen("flip:"), NULL, 10));
+    if (only) {
+        flip_one(&flips, strtoull(only, NULL, 10));
         return;
     }
-    for (uint64_t number = 0; number < options->flips; number++)
+    for (uint64_t number = 0; number < wanted; number++)
         if (number / TARGET_COUNT % options->workers == options->worker)
             flip_one(&flips, number);
+}
+
+void flips_run(const struct options *options, struct totals *totals)
+{
+    const char *only = NULL;
+    if (options->only) {
+        setup = setup_of(options->only + strlen("flip:"), &only);
+        (setup == SETUP_ALONE ? flips_alone : device_flips_run)(options, only, 1, totals);
+        return;
+    }
+    uint64_t second = options->flips * DEVICES_PERCENT / 100;
+    setup = SETUP_ALONE;
+    flips_alone(options, NULL, options->flips - second, totals);
+    setup = SETUP_JOURNAL;
+    device_flips_run(options, NULL, second, totals);
 }

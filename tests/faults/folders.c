@@ -71,3 +71,74 @@ void folder_copy(const char *from, const char *to)
     else
         require(mkdir(to, 0700) == 0);
 }
+
+/* ---- the devices of a node --------------------------------------------------------------------- */
+
+enum setup setup;
+
+static const char *const SETUP_PREFIXES[SETUP_COUNT] = {
+    [SETUP_ALONE] = "",
+    [SETUP_JOURNAL] = "journal:",
+    [SETUP_RECYCLED] = "recycled:",
+};
+
+enum setup setup_of(const char *only, const char **rest)
+{
+    *rest = only;
+    for (enum setup i = SETUP_ALONE + 1; i < SETUP_COUNT; i++)
+        if (strncmp(only, SETUP_PREFIXES[i], strlen(SETUP_PREFIXES[i])) == 0) {
+            *rest = only + strlen(SETUP_PREFIXES[i]);
+            return i;
+        }
+    return SETUP_ALONE;
+}
+
+const char *setup_prefix(void)
+{
+    return SETUP_PREFIXES[setup];
+}
+
+uint64_t setup_share(uint64_t wanted, unsigned percent)
+{
+    return wanted == UINT64_MAX ? wanted : (wanted * percent + 99) / 100;
+}
+
+unsigned device_count(void)
+{
+    return setup == SETUP_ALONE ? 1 : DEVICE_COUNT;
+}
+
+void device_path(char out[FAULTS_PATH_SIZE], const char *data, unsigned device)
+{
+    path_form(out, "%s%s", data, device == DEVICE_JOURNAL ? ".second" : "");
+}
+
+void devices_copy(const char *from, const char *to)
+{
+    char source[FAULTS_PATH_SIZE], target[FAULTS_PATH_SIZE];
+    for (unsigned device = 0; device < device_count(); device++) {
+        device_path(target, to, device);
+        if (from)
+            device_path(source, from, device);
+        folder_copy(from ? source : NULL, target);
+    }
+}
+
+void devices_remove(const char *data)
+{
+    char path[FAULTS_PATH_SIZE];
+    for (unsigned device = 0; device < device_count(); device++) {
+        device_path(path, data, device);
+        folder_remove(path);
+    }
+}
+
+void folders_make(const char *folder)
+{
+    char data[FAULTS_PATH_SIZE];
+    folder_copy(NULL, folder);
+    for (unsigned i = 0; i < PLACE_COUNT; i++) {
+        path_form(data, "%s/%s", folder, place_node(i));
+        devices_copy(NULL, data);
+    }
+}

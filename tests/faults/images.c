@@ -1,4 +1,6 @@
-/* Crashes at each I/O call of the script, and of the recoveries of some of their images. */
+/* Crashes at each I/O call of the script, and of the recoveries of some of their images. Of two devices
+ * each has a write-back cache of its own: with each crash of the one whose call it is, the other one
+ * has written everything back, or only what was synced, or is lost. */
 #include "tests/faults/faults.h"
 
 #include "proto/base/require.h"
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,20 +112,25 @@ struct imaged {
     int request, answer;   /* to the worker and back */
     const struct reference *reference;
     char name[NAME_SIZE];  /* "" or "12/" of the images that led here */
-    uint64_t counted;      /* result of counting */
+    bool device_lost, data_lost; /* by an image that led here */
 };
 
 struct hooked {
     struct imaged *imaged;
     struct disk *disk;
-    unsigned place;
+    unsigned place, device;
+    struct hooked *other; /* of the same node, or NULL */
 };
 
 struct request {
     uint64_t number;
     unsigned place;
     size_t note_count;
+    bool device_lost, data_lost;
 };
+
+/* What the other device of the node holds. */
+enum other { OTHER_SYNCED, OTHER_WRITTEN, OTHER_LOST, OTHER_COUNT };
 
 static bool image_is_wanted(struct imaged *imaged, uint64_t number)
 {
@@ -141,18 +149,67 @@ static void image_path(char out[FAULTS_PATH_SIZE], const struct imaged *imaged)
     path_form(out, "%s/image-%u", imaged->options->folder, imaged->depth);
 }
 
-static void image_made(void *context, const struct disk_choice *choice)
+/* Recycled segments are gone: what they held is the hub's, and the first device's. After a loss there
+ * is no second one until both were made equal. */
+static bool other_is_possible(const struct hooked *hooked, enum other other)
 {
-    struct hooked *hooked = context;
+    if (hooked->other == NULL)
+        return other == OTHER_SYNCED;
+    if (other == OTHER_LOST)
+        return setup == SETUP_JOURNAL && !hooked->imaged->device_lost;
+    return other == OTHER_SYNCED || disk_pending(hooked->other->disk, NULL, 0) > 0 ||
+           disk_pending_names(hooked->other->disk) > 0;
+}
+
+static void snapshot(struct disk *disk, const char *data, unsigned device,
+                     const struct disk_choice *choice)
+{
+    char path[FAULTS_PATH_SIZE];
+    device_path(path, data, device);
+    require(disk_snapshot_chosen(disk, path, choice) == OK);
+}
+
+static void image_take(const struct hooked *hooked, const struct disk_choice *choice,
+                       enum other other)
+{
+    char path[FAULTS_PATH_SIZE], lost[FAULTS_PATH_SIZE];
+    const struct hooked *second = hooked->other;
+    image_path(path, hooked->imaged);
+    snapshot(hooked->disk, path, hooked->device, choice);
+    if (second == NULL)
+        return;
+    struct disk_choice written = { .others = true, .names = disk_pending_names(second->disk) };
+    struct disk_choice synced = { .others = false };
+    if (other != OTHER_LOST) {
+        snapshot(second->disk, path, second->device, other == OTHER_WRITTEN ? &written : &synced);
+    } else {
+        device_path(lost, path, second->device);
+        require(mkdir(lost, 0700) == 0);
+    }
+}
+
+static void image_ask(struct hooked *hooked, const struct disk_choice *choice, enum other other)
+{
     struct imaged *imaged = hooked->imaged;
-    struct request request = { imaged->count++, hooked->place, notes->count };
-    char path[FAULTS_PATH_SIZE], answer;
+    struct request request = { .number = imaged->count++,
+                               .place = hooked->place,
+                               .note_count = notes->count,
+                               .device_lost = imaged->device_lost || other == OTHER_LOST,
+                               .data_lost = imaged->data_lost };
+    char answer;
     if (!image_is_wanted(imaged, request.number))
         return;
-    image_path(path, imaged);
-    require(disk_snapshot_chosen(hooked->disk, path, choice) == OK);
+    request.data_lost |= other == OTHER_LOST && hooked->device == DEVICE_JOURNAL;
+    image_take(hooked, choice, other);
     require(write(imaged->request, &request, sizeof request) == sizeof request);
     require(read(imaged->answer, &answer, 1) == 1);
+}
+
+static void image_made(void *context, const struct disk_choice *choice)
+{
+    for (enum other other = 0; other < OTHER_COUNT; other++)
+        if (other_is_possible(context, other))
+            image_ask(context, choice, other);
 }
 
 static void images_now(struct hooked *hooked)
@@ -169,8 +226,11 @@ static void images_now(struct hooked *hooked)
 /* A write is in the cache when it begins, and nothing of it is durable then. */
 static void on_begin(void *context, const struct disk_call *call)
 {
+    const struct hooked *hooked = context;
     if (call->action == DISK_WRITE || call->action == DISK_WRITE_SYNCED)
         images_now(context);
+    if (hooked->other && call->action != DISK_READ)
+        program_wait_for_device();
 }
 
 static void on_end(void *context, const struct disk_call *call)
@@ -179,34 +239,47 @@ static void on_end(void *context, const struct disk_call *call)
         images_now(context);
 }
 
-static void hook(struct hooked *hooked, struct imaged *imaged, unsigned place, const char *path)
+static void hook(struct hooked *hooked, const char *data)
 {
+    char path[FAULTS_PATH_SIZE];
     struct disk_options options = {
         .path = path, .seed = 1, .on_begin = on_begin, .on_end = on_end, .context = hooked
     };
-    *hooked = (struct hooked){ .imaged = imaged, .place = place };
+    device_path(path, data, hooked->device);
     require(disk_new(&hooked->disk, &options) == OK);
-    if (imaged->options->canary)
+    if (hooked->imaged->options->canary)
         disk_set_faults(hooked->disk, &(struct disk_faults){ .lying_sync = 0.3 });
+}
+
+static void hook_place(struct imaged *imaged, unsigned place, const char *data)
+{
+    static struct hooked hooks[PLACE_COUNT][DEVICE_COUNT];
+    for (unsigned device = 0; device < device_count(); device++) {
+        struct hooked *hooked = &hooks[place][device];
+        *hooked = (struct hooked){ .imaged = imaged, .place = place, .device = device };
+        if (device_count() > 1)
+            hooked->other = &hooks[place][DEVICE_COUNT - 1 - device];
+        hook(hooked, data);
+    }
 }
 
 static void imaged_run(void *context)
 {
     struct imaged *imaged = context;
-    static struct hooked hooks[PLACE_COUNT];
     char path[FAULTS_PATH_SIZE];
     if (imaged->depth > 0) {
         struct judgement judgement = { .place = imaged->place,
                                        .data = imaged->folder,
                                        .note_count = imaged->note_count,
                                        .reference = imaged->reference,
-                                       .number = SCRIPT_REQUEST_AFTER + imaged->depth - 1 };
-        hook(&hooks[0], imaged, imaged->place, imaged->folder);
+                                       .number = SCRIPT_REQUEST_AFTER + imaged->depth - 1,
+                                       .data_lost = imaged->data_lost };
+        hook_place(imaged, imaged->place, imaged->folder);
         judge(&judgement);
     } else {
         for (unsigned i = 0; i < PLACE_COUNT; i++) {
             path_form(path, "%s/%s", imaged->folder, place_node(i));
-            hook(&hooks[i], imaged, i, path);
+            hook_place(imaged, i, path);
         }
         script_run(imaged->folder);
     }
@@ -218,18 +291,6 @@ static void imaged_run(void *context)
 static void judge_run(void *context)
 {
     judge(context);
-}
-
-static void folders_begin(struct imaged *imaged)
-{
-    char path[FAULTS_PATH_SIZE];
-    if (imaged->depth > 0)
-        return;
-    folder_copy(NULL, imaged->folder);
-    for (unsigned i = 0; i < PLACE_COUNT; i++) {
-        path_form(path, "%s/%s", imaged->folder, place_node(i));
-        folder_copy(NULL, path);
-    }
 }
 
 static void serve(struct imaged *imaged, struct totals *totals);
@@ -246,20 +307,22 @@ static void nest(const struct imaged *outer, const struct request *request, cons
                             .folder = work,
                             .place = request->place,
                             .note_count = request->note_count,
-                            .reference = outer->reference };
+                            .reference = outer->reference,
+                            .device_lost = request->device_lost,
+                            .data_lost = request->data_lost };
     snprintf(inner.name, sizeof inner.name, "%.40s%llu/", outer->name,
              (unsigned long long)request->number);
     path_form(folder, "%s/nest-%u", outer->options->folder, inner.depth);
     path_form(work, "%s/work-%u", outer->options->folder, inner.depth);
-    folder_copy(image, folder);
-    folder_copy(folder, work);
+    devices_copy(image, folder);
+    devices_copy(folder, work);
     struct child_end end = child_run(imaged_run, &inner, RUN_SECONDS);
     child_judge(&end);
     inner.all = notes->calls;
     notes->count = request->note_count;
     if (notes->why[0] != '\0')
         return;
-    folder_copy(folder, work);
+    devices_copy(folder, work);
     serve(&inner, totals);
     notes->count = request->note_count;
 }
@@ -276,20 +339,23 @@ static void image_judge(struct imaged *imaged, const struct request *request,
                                    .data = path,
                                    .note_count = request->note_count,
                                    .reference = imaged->reference,
-                                   .number = SCRIPT_REQUEST_AFTER + imaged->depth };
+                                   .number = SCRIPT_REQUEST_AFTER + imaged->depth,
+                                   .data_lost = request->data_lost };
     image_path(path, imaged);
     path_form(aside, "%s.aside", path);
-    snprintf(name, sizeof name, "image:%s%llu", imaged->name, (unsigned long long)request->number);
+    snprintf(name, sizeof name, "image:%s%s%llu", setup_prefix(), imaged->name,
+             (unsigned long long)request->number);
     if (imaged->options->list)
         fprintf(stderr, "%s\n", name);
     if (nested)
-        folder_copy(path, aside);
+        devices_copy(path, aside);
     size_t count = notes->count;
     struct child_end end = { 0 };
     if (!rest) {
         end = child_run(judge_run, &judgement, JUDGE_SECONDS);
         child_judge(&end);
         totals->images++;
+        totals->two_devices += setup != SETUP_ALONE;
         totals->nested += imaged->depth > 0;
     }
     notes->count = request->note_count;
@@ -299,8 +365,7 @@ static void image_judge(struct imaged *imaged, const struct request *request,
     if (notes->why[0] != '\0')
         report(totals, name);
     notes->why[0] = '\0';
-    folder_copy(NULL, path);
-    require(rmdir(path) == 0);
+    devices_remove(path);
 }
 
 /* Runs the imaged program and judges each image it hands out. */
@@ -333,16 +398,17 @@ static void serve(struct imaged *imaged, struct totals *totals)
         violated("the imaged program came to a bad end (%s)", notes->doing);
 }
 
-void images_run(const struct options *options, struct totals *totals)
+/* Those of one setup. */
+static void images_of(const struct options *options, const char *only, uint64_t wanted,
+                      struct totals *totals)
 {
     char folder[FAULTS_PATH_SIZE];
-    struct imaged imaged = { .options = options,
-                             .only = options->only ? options->only + strlen("image:") : NULL,
-                             .wanted = options->images,
-                             .folder = folder };
+    struct imaged imaged = {
+        .options = options, .only = only, .wanted = wanted, .folder = folder
+    };
     path_form(folder, "%s/script", options->folder);
     memset(notes, 0, sizeof *notes);
-    folders_begin(&imaged);
+    folders_make(folder);
     struct child_end end = child_run(imaged_run, &imaged, RUN_SECONDS);
     child_judge(&end);
     if (!notes->finished)
@@ -351,9 +417,24 @@ void images_run(const struct options *options, struct totals *totals)
     if (notes->why[0] == '\0') {
         imaged.reference = reference_read(folder);
         memset(notes, 0, sizeof *notes);
-        folders_begin(&imaged);
+        folders_make(folder);
         serve(&imaged, totals);
     }
     if (notes->why[0] != '\0')
         report(totals, "image:none");
+}
+
+void images_run(const struct options *options, struct totals *totals)
+{
+    static const unsigned percents[SETUP_COUNT] = {
+        [SETUP_ALONE] = 60, [SETUP_JOURNAL] = 30, [SETUP_RECYCLED] = 10
+    };
+    const char *only = NULL;
+    if (options->only) {
+        setup = setup_of(options->only + strlen("image:"), &only);
+        images_of(options, only, 1, totals);
+        return;
+    }
+    for (setup = SETUP_ALONE; setup < SETUP_COUNT; setup++)
+        images_of(options, NULL, setup_share(options->images, percents[setup]), totals);
 }

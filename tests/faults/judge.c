@@ -148,13 +148,24 @@ static bool is_there(const char *data)
     return access(file, F_OK) == 0;
 }
 
+/* A journal has what its node wrote, and the receipts for it; what a hub took from others it has from
+ * them again. */
+static bool is_promised(const struct judgement *judgement, const struct note *note)
+{
+    char own[FAULTS_PATH_SIZE];
+    if (note->place != judgement->place)
+        return false;
+    path_form(own, "samad/%s/", place_node(judgement->place));
+    return !judgement->data_lost || strncmp(note->origin, own, strlen(own)) == 0;
+}
+
 static void judge_rest(const struct judgement *judgement, const char *when, bool signatures)
 {
     doing(when);
     struct dump *dump = dump_of(judgement->data);
     bool promised = false;
     for (size_t i = 0; i < judgement->note_count; i++)
-        promised |= notes->items[i].place == judgement->place;
+        promised |= is_promised(judgement, &notes->items[i]);
     if (!promised && !signatures && !is_there(judgement->data)) {
         dump_free(dump);
         return; /* nothing was begun */
@@ -163,7 +174,7 @@ static void judge_rest(const struct judgement *judgement, const char *when, bool
         violated("%s: %s %llu: %s", when, dump->problems[0].log,
                  (unsigned long long)dump->problems[0].position, dump->problems[0].text);
     for (size_t i = 0; i < judgement->note_count; i++)
-        if (notes->items[i].place == judgement->place)
+        if (is_promised(judgement, &notes->items[i]))
             judge_note(dump, &notes->items[i], when);
     if (judgement->reference)
         judge_records(dump, judgement->reference->dumps[judgement->place], when);
@@ -231,7 +242,8 @@ static void judge_open(void *context)
 void judge(const struct judgement *judgement)
 {
     struct judgement after = *judgement;
-    judge_rest(judgement, "before", false);
+    if (!judgement->data_lost)
+        judge_rest(judgement, "before", false);
     if (notes->why[0] != '\0')
         return;
     program_run(judge_open, &after, judgement->number);

@@ -1,4 +1,5 @@
-/* The n-th call on the disks, or the n-th allocation, fails: once, or that and all later ones. */
+/* The n-th call on the disks, or the n-th allocation, fails: once, or that and all later ones. With
+ * journals the calls on both devices count. */
 #include "tests/faults/faults.h"
 
 #include "proto/base/require.h"
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { RUN_SECONDS = 10, JUDGE_SECONDS = 30 };
 
@@ -41,8 +43,8 @@ struct attempt {
     const struct kind *kind;
     uint64_t at; /* 0: counts only */
     const char *folder;
-    struct disk *disks[PLACE_COUNT];
-    bool log_sync_failed;
+    struct disk *disks[PLACE_COUNT][DEVICE_COUNT];
+    bool journal_hit;
 };
 
 static int on_fault(void *context, const struct disk_call *call)
@@ -56,31 +58,66 @@ static int on_fault(void *context, const struct disk_call *call)
         (kind->for_ever ? notes->calls < attempt->at : notes->calls != attempt->at))
         return 0;
     notes->hit = true;
+    for (unsigned i = 0; i < PLACE_COUNT; i++)
+        attempt->journal_hit |= call->disk == attempt->disks[i][DEVICE_JOURNAL];
     return kind->error;
 }
 
-/* What a crash right after the end would leave, beside what the process left. */
+static void on_begin(void *context, const struct disk_call *call)
+{
+    (void)context;
+    if (setup != SETUP_ALONE && call->action != DISK_READ)
+        program_wait_for_device();
+}
+
+static void keep_device(struct attempt *attempt, unsigned place, unsigned device,
+                        const char *prefix)
+{
+    char data[FAULTS_PATH_SIZE], path[FAULTS_PATH_SIZE];
+    struct disk_choice none = { .names = 0 };
+    path_form(data, "%s/%s%s", attempt->folder, prefix, place_node(place));
+    device_path(path, data, device);
+    require(disk_snapshot_chosen(attempt->disks[place][device], path, &none) == OK);
+}
+
+/* What a crash right after the end would leave, beside what the process left; and the same with the
+ * first device lost, when nothing has ever failed on the second. */
 static void keep_synced(struct attempt *attempt)
 {
     char path[FAULTS_PATH_SIZE];
+    bool is_whole =
+        setup == SETUP_JOURNAL && !attempt->journal_hit && attempt->kind->actions != 0;
     for (unsigned i = 0; i < PLACE_COUNT; i++) {
-        struct disk_choice none = { .names = 0 };
-        path_form(path, "%s/power-%s", attempt->folder, place_node(i));
-        require(disk_snapshot_chosen(attempt->disks[i], path, &none) == OK);
+        for (unsigned device = 0; device < device_count(); device++)
+            keep_device(attempt, i, device, "power-");
+        if (!is_whole)
+            continue;
+        keep_device(attempt, i, DEVICE_JOURNAL, "lost-");
+        path_form(path, "%s/lost-%s", attempt->folder, place_node(i));
+        require(mkdir(path, 0700) == 0);
     }
+    notes->journal_whole = is_whole;
+}
+
+static void attempt_plug(struct attempt *attempt, unsigned place, unsigned device)
+{
+    char data[FAULTS_PATH_SIZE], path[FAULTS_PATH_SIZE];
+    struct disk_options options = { .path = path,
+                                    .seed = 1 + attempt->at,
+                                    .on_begin = on_begin,
+                                    .on_fault = on_fault,
+                                    .context = attempt };
+    path_form(data, "%s/%s", attempt->folder, place_node(place));
+    device_path(path, data, device);
+    require(disk_new(&attempt->disks[place][device], &options) == OK);
 }
 
 static void attempt_run(void *context)
 {
     struct attempt *attempt = context;
-    char path[FAULTS_PATH_SIZE];
-    for (unsigned i = 0; i < PLACE_COUNT; i++) {
-        struct disk_options options = {
-            .path = path, .seed = 1 + attempt->at, .on_fault = on_fault, .context = attempt
-        };
-        path_form(path, "%s/%s", attempt->folder, place_node(i));
-        require(disk_new(&attempt->disks[i], &options) == OK);
-    }
+    for (unsigned i = 0; i < PLACE_COUNT; i++)
+        for (unsigned device = 0; device < device_count(); device++)
+            attempt_plug(attempt, i, device);
     memory_fail(attempt->kind->actions == 0 ? attempt->at : 0, attempt->kind->for_ever);
     script_run(attempt->folder);
     notes->allocations = memory_count();
@@ -94,21 +131,24 @@ static void judge_run(void *context)
     judge(context);
 }
 
-static void judge_folder(const char *folder, const char *prefix)
+/* `how`: what to say of it. */
+static void judge_folder(const char *folder, const char *prefix, const char *how)
 {
     char data[FAULTS_PATH_SIZE];
     size_t count = notes->count;
     for (unsigned i = 0; i < PLACE_COUNT && notes->why[0] == '\0'; i++) {
         path_form(data, "%s/%s%s", folder, prefix, place_node(i));
-        struct judgement judgement = {
-            .place = i, .data = data, .note_count = count, .number = SCRIPT_REQUEST_AFTER
-        };
+        struct judgement judgement = { .place = i,
+                                       .data = data,
+                                       .note_count = count,
+                                       .number = SCRIPT_REQUEST_AFTER,
+                                       .data_lost = strcmp(prefix, "lost-") == 0 };
         struct child_end end = child_run(judge_run, &judgement, JUDGE_SECONDS);
         child_judge(&end);
         notes->count = count;
-        if (notes->why[0] != '\0' && *prefix) {
+        if (notes->why[0] != '\0' && *how) {
             char why[FAULTS_WHY_SIZE];
-            snprintf(why, sizeof why, "%.500s (after a power cut)", notes->why);
+            snprintf(why, sizeof why, "%.500s (%s)", notes->why, how);
             memcpy(notes->why, why, sizeof why);
         }
     }
@@ -116,13 +156,8 @@ static void judge_folder(const char *folder, const char *prefix)
 
 static void attempt_begin(const char *folder)
 {
-    char path[FAULTS_PATH_SIZE];
     memset(notes, 0, sizeof *notes);
-    folder_copy(NULL, folder);
-    for (unsigned i = 0; i < PLACE_COUNT; i++) {
-        path_form(path, "%s/%s", folder, place_node(i));
-        folder_copy(NULL, path);
-    }
+    folders_make(folder);
 }
 
 /* False: no call was the n-th. */
@@ -137,8 +172,10 @@ static bool try_one(const struct kind *kind, uint64_t at, const char *folder)
     if (end.signal == 0 && end.code == 0) {
         if (!hit && !notes->finished && at > 0)
             violated("no fault, and yet it did not finish (%s)", notes->doing);
-        judge_folder(folder, "");
-        judge_folder(folder, "power-");
+        judge_folder(folder, "", "");
+        judge_folder(folder, "power-", "after a power cut");
+        if (notes->journal_whole)
+            judge_folder(folder, "lost-", "from the journal alone");
     }
     return hit;
 }
@@ -147,20 +184,21 @@ static bool is_only(const char *only, const char *name, uint64_t *at)
 {
     size_t size = strlen(name);
     unsigned long long number;
-    if (strncmp(only, "nth:", 4) != 0 || strncmp(only + 4, name, size) != 0 ||
-        sscanf(only + 4 + size, ":%llu", &number) != 1)
+    if (strncmp(only, name, size) != 0 || sscanf(only + size, ":%llu", &number) != 1)
         return false;
     *at = number;
     return true;
 }
 
-void nth_run(const struct options *options, struct totals *totals)
+/* Those of one setup. */
+static void nth_of(const struct options *options, const char *only_name, uint64_t most,
+                   struct totals *totals)
 {
     char folder[FAULTS_PATH_SIZE], name[64];
     path_form(folder, "%s/nth", options->folder);
     for (size_t i = 0; i < KIND_COUNT; i++) {
-        uint64_t only = 0, most = options->nth;
-        if (options->only && !is_only(options->only, kinds[i].name, &only))
+        uint64_t only = 0;
+        if (only_name && !is_only(only_name, kinds[i].name, &only))
             continue;
         struct attempt counting = { .kind = &kinds[i], .folder = folder };
         attempt_begin(folder);
@@ -174,17 +212,32 @@ void nth_run(const struct options *options, struct totals *totals)
         }
         uint64_t all = kinds[i].actions ? notes->calls : notes->allocations;
         for (uint64_t at = 1; at <= all; at++) {
-            if (options->only ? at != only : !is_chosen(options, at - 1, all, most))
+            if (only_name ? at != only : !is_chosen(options, at - 1, all, most))
                 continue;
-            snprintf(name, sizeof name, "nth:%s:%llu", kinds[i].name, (unsigned long long)at);
+            snprintf(name, sizeof name, "nth:%s%s:%llu", setup_prefix(), kinds[i].name,
+                     (unsigned long long)at);
             if (options->list)
                 fprintf(stderr, "%s of %llu\n", name, (unsigned long long)all);
             bool hit = try_one(&kinds[i], at, folder);
             totals->nth += hit;
+            totals->two_devices += setup != SETUP_ALONE;
             if (!hit)
                 violated("the fault was not reached: the script is not the same again");
             if (notes->why[0] != '\0')
                 report(totals, name);
         }
     }
+}
+
+void nth_run(const struct options *options, struct totals *totals)
+{
+    static const unsigned percents[] = { [SETUP_ALONE] = 70, [SETUP_JOURNAL] = 30 };
+    const char *only = NULL;
+    if (options->only) {
+        setup = setup_of(options->only + strlen("nth:"), &only);
+        nth_of(options, only, 1, totals);
+        return;
+    }
+    for (setup = SETUP_ALONE; setup <= SETUP_JOURNAL; setup++)
+        nth_of(options, NULL, setup_share(options->nth, percents[setup]), totals);
 }

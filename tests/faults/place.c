@@ -6,6 +6,7 @@
 #include "proto/base/require.h"
 #include "proto/wire/message.h"
 #include "replication/replica.h"
+#include "storage/journal.h"
 #include "storage/verify.h"
 #include "tests/sim/sim_private.h"
 
@@ -23,11 +24,14 @@ enum {
     MAP_SIZE = 2 << 20,
     RESERVE_SIZE = 64 << 10,
     MEMORY_SIZE = 48 << 10, /* a few flushes in a script */
+    DEVICE_US_MAX = 400,
+    TEXT_SIZE_MAX = 2400,
 };
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
 static struct sim_node program;
+static struct dice device_times;
 
 struct program_call {
     void (*run)(void *);
@@ -52,6 +56,7 @@ void program_run(void (*run)(void *), void *context, uint64_t seed)
     fibers_begin();
     random_begin(seed);
     dice_seed(&program.ids, seed, "ids");
+    dice_seed(&device_times, seed, "devices");
     program.life = NODE_UP;
     fiber_spawn(&program, "main", program_call, &call);
     sim_run(SIM_DAY);
@@ -62,6 +67,12 @@ void program_run(void (*run)(void *), void *context, uint64_t seed)
 void program_sleep(unsigned ms)
 {
     fiber_sleep(ms * SIM_MS);
+}
+
+void program_wait_for_device(void)
+{
+    if (fiber_current())
+        fiber_sleep(dice_between(&device_times, 0, DEVICE_US_MAX) * SIM_US);
 }
 
 /* What fibers.c asks of a world of nodes: here a process ends by _exit. */
@@ -153,6 +164,7 @@ enum err place_open(struct place *place, unsigned index, const char *data)
     memset(place, 0, sizeof *place);
     place->index = index;
     path_form(place->data, "%s", data);
+    path_form(place->journal, "%s.second/journal", data);
     keys[index] = place_log_key(index);
     receipt_keys[index] = place_receipt_key(index);
     struct engine_options options = {
@@ -165,6 +177,10 @@ enum err place_open(struct place *place, unsigned index, const char *data)
         .map_size = MAP_SIZE,
         .reserve_size = RESERVE_SIZE,
         .memory_size_max = MEMORY_SIZE,
+        .journal_path = setup == SETUP_ALONE ? NULL : place->journal,
+        .journal_segment_size = JOURNAL_SEGMENT_SIZE_MIN,
+        .journal_keep_size = setup == SETUP_RECYCLED ? 0 : UINT64_MAX,
+        .national_receipts = 1,
         .queue_max = 1024,
         .group_max = 64,
         .on_advanced = on_advanced,
@@ -222,7 +238,7 @@ struct submission {
     bool answered;
     enum err err;
     unsigned number;
-    char key[FAULTS_KEY_SIZE], text[400], phone[20];
+    char key[FAULTS_KEY_SIZE], text[TEXT_SIZE_MAX], phone[20];
     struct register_decision decision;
     struct note note;
 };
@@ -338,6 +354,8 @@ static void submission_begin(struct submission *submission, struct place *place,
     snprintf(submission->key, sizeof submission->key, "key-%u", number);
     snprintf(submission->phone, sizeof submission->phone, "+98914%07u", number);
     size_t length = 60 + number * 37 % 300;
+    if (setup != SETUP_ALONE) /* more than a segment in a script */
+        length += 2000;
     memset(submission->text, 'a' + (int)(number % 26), length);
     submission->text[length] = '\0';
 }

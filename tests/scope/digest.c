@@ -300,8 +300,10 @@ static void node_add(struct digest *digest, const struct scope_node *node)
     for (const struct work *work = node->work_first; work; work = work->next)
         work_add_to(digest, work);
     number(digest, node->live_count);
+    number(digest, node->live_size);
     for (size_t i = 0; i < node->live_count; i++)
         name_of(digest, &node->live[i]);
+    number(digest, node->generator);
     number(digest, node->opened);
     number(digest, node->starts);
     number(digest, node->calls);

@@ -79,6 +79,8 @@ struct scope_node {
     struct bytes message; /* being delivered */
     struct log_id live[SCOPE_LIVE_MAX];
     size_t live_count;
+    size_t live_size; /* of the first, as its writer knows it */
+    enum scope_place generator; /* whose state its own began as; incarnations are drawn from it */
     unsigned opened, starts, calls;
     unsigned gathering[4]; /* calls that are decided and not committed */
     size_t gathering_count;

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 
 static const char USAGE[] =
-    "usage: samad-scope [--faults N] [--grain burst|store|message] [--short] [--one] [--seconds "
-    "S]\n"
-    "                   [--violations N] [--bug NAME] [--case NAME [--history FILE]]\n"
+    "usage: samad-scope [--faults N] [--grain burst|store|message] [--short] [--one | --forks]\n"
+    "                   [--seconds S] [--violations N] [--bug NAME] [--case NAME [--history FILE]]\n"
     "Goes through all interleavings of the script of tests/scope/script.h with at most N faults "
     "(1).\n"
     "--short: a and b register and commit once and their links come up; --one: nothing happens at "
     "b.\n"
+    "--forks: the other script, in which a log of a forks.\n"
     "--case replays one by its name and tells it. Exit 0: nothing is violated; 1: something is;\n"
     "2: it cannot be done, or --seconds were not enough.\n";
 
@@ -30,6 +30,7 @@ enum {
     LONG_GRAIN,
     LONG_SHORT,
     LONG_ONE,
+    LONG_FORKS,
     LONG_SECONDS,
     LONG_VIOLATIONS,
     LONG_BUG,
@@ -42,6 +43,7 @@ static const struct option LONG_OPTIONS[] = {
     { "grain", required_argument, NULL, LONG_GRAIN },
     { "short", no_argument, NULL, LONG_SHORT },
     { "one", no_argument, NULL, LONG_ONE },
+    { "forks", no_argument, NULL, LONG_FORKS },
     { "seconds", required_argument, NULL, LONG_SECONDS },
     { "violations", required_argument, NULL, LONG_VIOLATIONS },
     { "bug", required_argument, NULL, LONG_BUG },
@@ -74,6 +76,8 @@ static bool option_take(struct options *options, int option)
         return options->script.is_short = true;
     case LONG_ONE:
         return options->script.one_province = true;
+    case LONG_FORKS:
+        return options->script.forks = true;
     case LONG_SECONDS:
         options->limits.seconds = number;
         return true;
@@ -107,10 +111,11 @@ static int run(const struct options *options)
     struct search_result result;
     search_run(&options->script, &options->limits, &result);
     printf("scope: interleavings=%.6g faults=%llu states=%llu steps=%llu judged=%llu "
-           "violations=%llu%s\n",
+           "forked=%llu violations=%llu%s\n",
            result.interleavings, (unsigned long long)result.faults,
            (unsigned long long)result.states, (unsigned long long)result.steps,
-           (unsigned long long)result.judged, (unsigned long long)result.violations,
+           (unsigned long long)result.judged, (unsigned long long)result.forked,
+           (unsigned long long)result.violations,
            result.complete ? "" : " (not complete: out of time)");
     return result.violations > 0 ? 1 : result.complete ? 0 : 2;
 }

@@ -85,6 +85,18 @@ static void happen_restart(struct scope *scope, const struct choice *choice)
     scope_start(scope, node);
 }
 
+static void clone_start(struct scope *scope, struct scope_node *node);
+
+/* A copied machine has the state of the random generator, too: what it opens next is what the other one
+ * opens next, with other records in it. That log forks. */
+static void happen_twin(struct scope *scope, const struct choice *choice)
+{
+    struct scope_node *node = &scope->nodes[choice->place], *clone = &scope->nodes[PLACE_CLONE];
+    clone->generator = node->generator;
+    clone->opened = node->opened;
+    clone_start(scope, node);
+}
+
 struct line_event {
     const char *name;
     void (*happen)(struct scope *scope, const struct choice *choice);
@@ -94,7 +106,7 @@ static const struct line {
     enum scope_place place;
     bool needs_up;
     unsigned in_short, count;
-    struct line_event events[4];
+    struct line_event events[5];
 } LINES[] = {
     { PLACE_A,
       true,
@@ -112,12 +124,30 @@ static const struct line {
 };
 #define LINE_COUNT (sizeof LINES / sizeof *LINES)
 
+static const struct line FORK_LINES[] = {
+    { PLACE_A,
+      true,
+      3,
+      5,
+      { { "restart", happen_restart },
+        { "reg", happen_register },
+        { "com", happen_commit },
+        { "reg", happen_register },
+        { "com", happen_commit } } },
+    { PLACE_A, true, 1, 1, { { "twin", happen_twin } } },
+    { PLACE_A, false, 1, 1, { { "up", happen_up } } },
+    { PLACE_B, false, 1, 1, { { "up", happen_up } } },
+};
+#define FORK_LINE_COUNT (sizeof FORK_LINES / sizeof *FORK_LINES)
+
 static void offer_script(struct list *list, const struct script *script)
 {
-    for (unsigned i = 0; i < LINE_COUNT; i++) {
-        const struct line *line = &LINES[i];
+    const struct line *lines = script->forks ? FORK_LINES : LINES;
+    for (unsigned i = 0; i < (script->forks ? FORK_LINE_COUNT : LINE_COUNT); i++) {
+        const struct line *line = &lines[i];
         unsigned at = list->scope->at[i], count = script->is_short ? line->in_short : line->count;
         if (at >= count || (script->one_province && line->place == PLACE_B) ||
+            (line->events[at].happen == happen_twin && list->scope->rolled_back) ||
             (line->needs_up && !is_up(list->scope, line->place)))
             continue;
         const struct line_event *event = &line->events[at];
@@ -268,9 +298,9 @@ static void talk(struct scope *scope, struct scope_node *clone)
     }
 }
 
-static void happen_clone(struct scope *scope, const struct choice *choice)
+static void clone_start(struct scope *scope, struct scope_node *node)
 {
-    struct scope_node *node = &scope->nodes[choice->place], *clone = &scope->nodes[PLACE_CLONE];
+    struct scope_node *clone = &scope->nodes[PLACE_CLONE];
     scope_agree(scope);
     scope_tell(node, HISTORY_CLONE, scope->nodes[PLACE_A].used + scope->nodes[PLACE_B].used + 1u,
                NULL, NULL);
@@ -284,6 +314,11 @@ static void happen_clone(struct scope *scope, const struct choice *choice)
     if (clone->calling && is_up(scope, PLACE_HUB))
         scope_link(scope, clone);
     talk(scope, clone);
+}
+
+static void happen_clone(struct scope *scope, const struct choice *choice)
+{
+    clone_start(scope, &scope->nodes[choice->place]);
 }
 
 static void happen_cut(struct scope *scope, const struct choice *choice)

@@ -6,6 +6,13 @@
  *   a's link comes up, goes down, comes up       b's link comes up
  *   a restarts                                   the hub restarts
  *
+ * Or, where a log is to fork:
+ *
+ *   a    restarts, registers, commits, registers, commits
+ *   a twin of a starts, registers and commits      a's link comes up      b's link comes up
+ *
+ * A twin is a clone with the state of a's random generator: each opens the same incarnation next.
+ *
  *   under way    what is on a way arrives (see enum grain); a store commits;
  *                a province connects; a node that crashed starts
  *   faults       a!     a crashes, what is not committed is lost       hub!  b!
@@ -49,6 +56,7 @@ struct script {
     unsigned fault_max;
     bool is_short;     /* a and b register and commit once, and their links come up */
     bool one_province; /* nothing happens at b */
+    bool forks;        /* the other script, in which a log of a forks */
 };
 
 /* Those that are possible now, in a fixed order. */

@@ -126,10 +126,20 @@ static void progress(void)
 
 static double explore(void);
 
+static bool is_forked(const struct scope *scope)
+{
+    for (int place = 0; place < PLACE_COUNT; place++)
+        for (size_t i = 0; i < scope->nodes[place].store.count; i++)
+            if (scope->nodes[place].store.logs[i]->proven)
+                return true;
+    return false;
+}
+
 static void judge(void)
 {
     const char *what = scope_judge(search.scope, NULL);
     search.result->judged++;
+    search.result->forked += is_forked(search.scope);
     if (what != NULL)
         violated(what);
 }

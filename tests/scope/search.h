@@ -11,6 +11,7 @@ struct search_result {
     uint64_t states;        /* different ones */
     uint64_t steps, faults; /* choices carried out; those of them that are faults */
     uint64_t judged;        /* ends */
+    uint64_t forked;        /* those of them with a log whose fork is proven */
     uint64_t violations;
     bool complete; /* false: it ran out of time */
 };

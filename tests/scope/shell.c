@@ -346,27 +346,36 @@ void scope_commit(struct scope_node *node, bool answer)
 /* ---- own logs ----------------------------------------------------------------------------------
  */
 
-static void open_log(struct scope_node *node, const char *audience)
+/* The next that is drawn; never one that the store has. */
+static struct log_id incarnation_draw(struct scope_node *node, const char *audience)
 {
     struct log_id id;
     uint8_t incarnation[INCARNATION_SIZE] = { 0 };
-    incarnation[0] = (uint8_t)(0xa0 + 0x10 * (int)node->place + (int)++node->opened);
-    require(log_id_init(&id, bytes_of_string(node->options.node), bytes_of_string(audience),
-                        incarnation) == OK);
+    do {
+        incarnation[0] = (uint8_t)(0xa0 + 0x10 * (int)node->generator + (int)++node->opened);
+        require(log_id_init(&id, bytes_of_string(node->options.node), bytes_of_string(audience),
+                            incarnation) == OK);
+    } while (store_find(&node->store, &id) != NULL);
+    return id;
+}
+
+static void open_log(struct scope_node *node, const char *audience)
+{
+    struct log_id id = incarnation_draw(node, audience);
     require(node->live_count < SCOPE_LIVE_MAX);
     node->live[node->live_count++] = id;
     struct store_log *log = store_make(&node->store, &id);
-    store_write(&node->store, log, 1, (uint8_t)(node->place + 1));
+    store_write(&node->store, log, 1, (uint8_t)(node->generator + 1));
+    node->live_size = log->main.count;
     struct due *due = due_add(node, EVENT_LOG_OPENED);
     due->event.own_log = (struct event_own_log){ .log = id, .size = log->main.count };
     parents_add(due, &log->main, &due->event.own_log.parents, &due->event.own_log.parent_count);
-    scope_say("  %s opens %s %02x naming %zu", node->host, audience, incarnation[0],
+    scope_say("  %s opens %s %02x naming %zu", node->host, audience, id.incarnation[0],
               due->event.own_log.parent_count);
 }
 
-static void reopen(struct scope_node *node, const struct effect_need_incarnation *need)
+static void reopen(struct scope_node *node, struct log_id log)
 {
-    struct log_id log = need->log;
     for (size_t i = 0; i < node->live_count; i++)
         if (log_id_equal(&node->live[i], &log)) {
             node->live[i] = node->live[--node->live_count];
@@ -426,9 +435,16 @@ void scope_group(struct scope_node *node)
     if (node->gathering_count == 0 || node->live_count == 0)
         return;
     struct store_log *log = store_find(&node->store, &node->live[0]);
+    if (log->main.count != node->live_size) {
+        /* Records of a twin came into it: the group fails, which ends its incarnation (design D4), and
+         * the clients try again. */
+        reopen(node, log->id);
+        log = store_find(&node->store, &node->live[0]);
+    }
     for (size_t i = 0; i < node->gathering_count; i++)
         append_request(node, log, node->gathering[i]);
     store_write(&node->store, log, 0, 0);
+    node->live_size = log->main.count;
     for (size_t i = 0; i < node->gathering_count; i++)
         scope_tell(node, HISTORY_OK, node->gathering[i], NULL, NULL);
     node->gathering_count = 0;
@@ -515,7 +531,7 @@ void scope_carry_out(struct scope_node *node, const struct effect *effect)
         open_log(node, node->options.role == ROLE_HUB ? "all" : "hub");
         break;
     case EFFECT_NEED_INCARNATION:
-        reopen(node, &effect->need_incarnation);
+        reopen(node, effect->need_incarnation.log);
         break;
     }
 }

@@ -41,7 +41,7 @@ static void node_init(struct scope *scope, enum scope_place place)
 {
     struct scope_node *node = &scope->nodes[place];
     node->scope = scope;
-    node->place = place;
+    node->place = node->generator = place;
     node->host = HOSTS[place];
     snprintf(node->options.node, sizeof node->options.node, "%s", NAMES[place]);
     node->options.role = place == PLACE_HUB ? ROLE_HUB : ROLE_PROVINCE;

@@ -326,6 +326,22 @@ Test(core, what_was_put_back_of_an_older_log_is_offered_when_an_incarnation_name
     cr_assert_eq(offered, 9);
 }
 
+/* Of a machine that was copied with the state of its random generator. */
+Test(core, a_log_that_a_hub_held_more_of_before_it_was_opened_is_closed_again, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    announce(1, "ardabil", "hub", 1, 1, 40);
+    struct event opened = { .type = EVENT_LOG_OPENED };
+    opened.own_log = (struct event_own_log){ .log = log_of("ardabil", "hub", 1), .size = 1 };
+    step(opened, 50);
+    const struct effect *need = find(EFFECT_NEED_INCARNATION);
+    cr_assert_not_null(need);
+    cr_expect_eq(need->need_incarnation.reason, REASON_BEHIND);
+}
+
 Test(core, takes_no_notice_of_logs_that_are_none_of_its_business, .fini = end)
 {
     struct core_options options = province_options();
