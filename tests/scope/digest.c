@@ -11,7 +11,7 @@
 _Static_assert(sizeof(struct peer) == 112, "look at peer_add()");
 _Static_assert(sizeof(struct flow) == 144, "look at flow_add()");
 _Static_assert(sizeof(struct link) == 248, "look at link_add()");
-_Static_assert(sizeof(struct log) == 432, "look at log_add()");
+_Static_assert(sizeof(struct log) == 440, "look at log_add()");
 _Static_assert(sizeof(struct core) - sizeof(struct message) == 632, "look at core_add()");
 
 struct digest {
