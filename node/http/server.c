@@ -50,6 +50,7 @@ struct http_server {
     pthread_mutex_t lock;
     pthread_cond_t quiet;
     unsigned kept; /* exchanges handed to a handler and not yet answered */
+    bool stopping; /* no more are handed over */
     struct peer *peers; /* under `lock`, as is what follows */
     bool reaping;
     pthread_t reaper;
@@ -421,6 +422,8 @@ static void answer_refusal(struct http_exchange *exchange, unsigned status)
         { 411, "length-required", "A Content-Length is needed",
           "Send the body with a Content-Length; transfer encodings are not taken." },
         { 413, "too-large", "The body is too large", "A body may have at most 256 KiB." },
+        { 503, "stopping", "The node is stopping",
+          "Nothing was recorded. Try again with the same Idempotency-Key." },
         { 505, "http-version", "Only HTTP/1.1 is spoken", "Use HTTP/1.1." },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -439,14 +442,30 @@ static enum MHD_Result send_answer(struct http_exchange *exchange)
     return MHD_queue_response(exchange->connection, exchange->status, exchange->response);
 }
 
+/* False once the server stops: whoever goes on asking on an open connection would never let it end,
+ * and the library takes no end while a connection is suspended. */
+static bool keep(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    bool keeps = !server->stopping;
+    server->kept += keeps;
+    pthread_mutex_unlock(&server->lock);
+    return keeps;
+}
+
+static enum MHD_Result refuse_stopping(struct http_exchange *exchange)
+{
+    http_answer_header(exchange, "Retry-After", "5");
+    http_answer_header(exchange, "Connection", "close");
+    answer_refusal(exchange, 503);
+    return send_answer(exchange);
+}
+
 /* Hands the request to its handler. The connection is suspended around the call, so that an answer
  * from another thread may come at any moment; an answer given inside the call resumes it too. */
 static void hand_over(struct http_exchange *exchange)
 {
     struct http_server *server = exchange->server;
-    pthread_mutex_lock(&server->lock);
-    server->kept++;
-    pthread_mutex_unlock(&server->lock);
     exchange->handed = true;
     exchange->suspended = true;
     allow(server, exchange->connection, -1);
@@ -498,6 +517,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (exchange->body.err != OK)
         return MHD_NO;
+    if (!keep(server))
+        return refuse_stopping(exchange);
     hand_over(exchange);
     return MHD_YES;
 }
@@ -654,6 +675,7 @@ void http_server_stop(struct http_server *server)
     if (server->daemon) {
         MHD_socket listener = MHD_quiesce_daemon(server->daemon);
         pthread_mutex_lock(&server->lock);
+        server->stopping = true;
         while (server->kept > 0)
             pthread_cond_wait(&server->quiet, &server->lock);
         pthread_mutex_unlock(&server->lock);

@@ -48,8 +48,8 @@ struct http_options {
 /* ERR_INVALID, ERR_IO with `problem` in words. */
 enum err http_server_start(struct http_server **out, const struct http_options *options,
                            struct buffer *problem);
-/* Stops accepting, then waits until every kept exchange has been answered; the owner of the
- * handlers makes sure that they will be. */
+/* Stops accepting, refuses with 503 what open connections still ask, then waits until every kept
+ * exchange has been answered; the owner of the handlers makes sure that they will be. */
 void http_server_stop(struct http_server *server);
 uint16_t http_server_port(const struct http_server *server);
 
