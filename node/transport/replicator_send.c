@@ -292,6 +292,11 @@ static void outgoing_report(const struct outgoing *outgoing)
                                                  .branch = outgoing->branch,
                                                  .err = outgoing->err } };
         replicator_step(session->replicator, &event);
+    } else if (effect->type == EFFECT_SEND_WANT && outgoing->err != OK) {
+        struct event event = { .type = EVENT_WANT_UNSENT,
+                               .want_unsent = { .link = session->id,
+                                                .log = effect->send_want.log } };
+        replicator_step(session->replicator, &event);
     } else if (effect->type == EFFECT_SEND_RECORDS && !outgoing->reported) {
         session->reporting = true;
         session->report = records_report(outgoing);

@@ -157,6 +157,9 @@ static void dispatch(struct core *core, const struct event *event)
     case EVENT_BRANCH_FOUND:
         core_on_branch_found(core, &event->branch_found);
         break;
+    case EVENT_WANT_UNSENT:
+        core_on_want_unsent(core, &event->want_unsent);
+        break;
     }
 }
 

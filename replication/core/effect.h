@@ -15,7 +15,7 @@ enum effect_type {
     EFFECT_SEND_RECORDS,     /* read, prove, send as packages; answer RECORDS_SENT */
     EFFECT_SEND_RECEIPT,     /* send the newest own cosignature of a log; no answer */
     EFFECT_SEND_FORK,        /* send the stored fork proof of a log; no answer */
-    EFFECT_SEND_WANT,        /* ask for a branch of a forked log by its root; no answer */
+    EFFECT_SEND_WANT,        /* ask for a branch of a forked log by its root; answer WANT_UNSENT when not */
     EFFECT_FIND_BRANCH,      /* look which branch has a root; answer BRANCH_FOUND */
     EFFECT_STORE_CHECKPOINT, /* verify, compare-and-advance; answer CHECKPOINT_STORED */
     EFFECT_STORE_PACKAGE,    /* verify, store; answer PACKAGE_STORED */

@@ -29,6 +29,7 @@ enum event_type {
     EVENT_RECEIPT_STORED,    /* answers STORE_RECEIPT */
     EVENT_FORK_STORED,       /* answers STORE_FORK */
     EVENT_BRANCH_FOUND,      /* answers FIND_BRANCH */
+    EVENT_WANT_UNSENT,       /* answers SEND_WANT when nothing could be sent */
 };
 
 /* How much of one log is held. covered <= size <= pending, and all are record counts:
@@ -169,12 +170,17 @@ struct event_fork_stored {
 };
 
 /* err OK: that one, `branch` being the other one of a forked log. ERR_NOT_FOUND: none that is held.
- */
+ * Others: it could not be looked for now. */
 struct event_branch_found {
     uint64_t link;
     struct log_id log;
     bool branch;
     enum err err;
+};
+
+struct event_want_unsent {
+    uint64_t link;
+    struct log_id log;
 };
 
 struct event {
@@ -194,6 +200,7 @@ struct event {
         struct event_receipt_stored receipt_stored;
         struct event_fork_stored fork_stored;
         struct event_branch_found branch_found;
+        struct event_want_unsent want_unsent;
     };
 };
 

@@ -37,9 +37,21 @@ void core_on_branch_found(struct core *core, const struct event_branch_found *ev
         return;
     flow->reading = false;
     flow->branch = event->branch;
-    if (event->err != OK)
+    if (event->err == ERR_NOT_FOUND)
         flow->next = UINT64_MAX; /* there is nothing to send */
-    core_sending_go_on(core, link, flow);
+    if (event->err != OK && event->err != ERR_NOT_FOUND && !flow->again)
+        unreadable(core, link, flow, event->err);
+    else
+        core_sending_go_on(core, link, flow);
+}
+
+/* The checkpoint accepted for the branch was another one by then, or the store could not be read. No
+ * answer would ever come to what was not asked. */
+void core_on_want_unsent(struct core *core, const struct event_want_unsent *event)
+{
+    struct log *log = core_log_find(core, &event->log);
+    if (log && log->source && log->source == core_link_find(core, event->link))
+        core_fetch_distrust(core, log);
 }
 
 void core_on_checkpoint_sent(struct core *core, const struct event_checkpoint_sent *event)

@@ -327,6 +327,7 @@ void core_on_receipt_signed(struct core *core, const struct event_receipt_signed
 void core_on_receipt_stored(struct core *core, const struct event_receipt_stored *event);
 void core_on_fork_stored(struct core *core, const struct event_fork_stored *event);
 void core_on_branch_found(struct core *core, const struct event_branch_found *event);
+void core_on_want_unsent(struct core *core, const struct event_want_unsent *event);
 
 /* ---- one for each message: on_*.c; the link is ready, save for the hello ---- */
 void core_on_hello(struct core *core, struct link *link, const struct message_hello *hello);

@@ -132,8 +132,13 @@ static void send_built(struct shell *shell, const struct effect_send_log *effect
 static void send_want(struct shell *shell, const struct effect_send_want *effect)
 {
     struct buffer message = { 0 };
+    struct event unsent = { .type = EVENT_WANT_UNSENT };
+    unsent.want_unsent.link = effect->link;
+    unsent.want_unsent.log = effect->log;
     if (replica_send_want(shell->replica, effect, &message) == OK)
         put_message(shell, buffer_bytes(&message));
+    else
+        step(shell, &unsent);
     buffer_close(&message);
 }
 

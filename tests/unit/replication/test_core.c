@@ -71,7 +71,7 @@ static void hello(uint64_t link, const char *node, enum node_role role)
 {
     message.type = MESSAGE_HELLO;
     message.hello = (struct message_hello){
-        .protocol_min = 1, .protocol_max = 1, .role = role, .credit = 1 << 22
+        .protocol_min = 1, .protocol_max = 2, .role = role, .credit = 1 << 22
     };
     snprintf(message.hello.node, sizeof message.hello.node, "%s", node);
     receive(link, 100, 20);
@@ -340,6 +340,68 @@ Test(core, a_log_that_a_hub_held_more_of_before_it_was_opened_is_closed_again, .
     const struct effect *need = find(EFFECT_NEED_INCARNATION);
     cr_assert_not_null(need);
     cr_expect_eq(need->need_incarnation.reason, REASON_BEHIND);
+}
+
+/* A link that speaks of branches, of a hub that follows ardabil, whose log is forked. */
+static struct log_id open_forked_log(struct core_peer *province)
+{
+    struct event loaded = { .type = EVENT_LOG_LOADED };
+    loaded.log_loaded.log = log_of("ardabil", "hub", 1);
+    loaded.log_loaded.held = loaded.log_loaded.branch = (struct cursor){ 3, 3, 9 };
+    loaded.log_loaded.frozen = true;
+    loaded.log_loaded.fork_node = province->node;
+    core = core_new(&(struct core_options){
+        .node = "hub", .role = ROLE_HUB, .peers = province, .peer_count = 1, .seed = 42 });
+    step(loaded, 0);
+    step((struct event){ .type = EVENT_START }, 0);
+    open_link(1, "ardabil");
+    hello(1, "ardabil", ROLE_PROVINCE);
+    announce(1, "ardabil", "hub", 1, 1, 40);
+    return loaded.log_loaded.log;
+}
+
+static const struct effect *wait_for(enum effect_type type, uint64_t from_ms, uint64_t until_ms)
+{
+    for (uint64_t now_ms = from_ms; now_ms < until_ms; now_ms += 100) {
+        step((struct event){ .type = EVENT_LINK_HEARD, .link = { .link = 1 } }, now_ms);
+        if (find(type))
+            return find(type);
+        step((struct event){ .type = EVENT_TICK }, now_ms);
+        if (find(type))
+            return find(type);
+    }
+    return NULL;
+}
+
+Test(core, a_branch_that_could_not_be_asked_for_is_asked_for_again, .fini = end)
+{
+    struct core_peer province = { .node = "ardabil", .role = ROLE_PROVINCE };
+    struct event unsent = { .type = EVENT_WANT_UNSENT };
+    unsent.want_unsent.log = open_forked_log(&province);
+    unsent.want_unsent.link = 1;
+    cr_assert(find(EFFECT_SEND_WANT) || wait_for(EFFECT_SEND_WANT, 30, 1000));
+    cr_assert_null(wait_for(EFFECT_SEND_WANT, 1000, 2000), "it is under way");
+    step(unsent, 2000);
+    cr_assert_not_null(wait_for(EFFECT_SEND_WANT, 2010, 70 * 1000));
+}
+
+Test(core, a_branch_that_cannot_be_looked_for_now_is_not_denied, .fini = end)
+{
+    struct core_peer province = { .node = "ardabil", .role = ROLE_PROVINCE };
+    struct event found = { .type = EVENT_BRANCH_FOUND };
+    static struct message answer;
+    found.branch_found.log = open_forked_log(&province);
+    found.branch_found.link = 1;
+    found.branch_found.err = ERR_NOMEM;
+    message.type = MESSAGE_WANT;
+    message.want = (struct message_want){ .log = found.branch_found.log, .names_branch = true };
+    receive(1, 100, 50);
+    cr_assert_not_null(find(EFFECT_FIND_BRANCH));
+    step(found, 60);
+    const struct effect *sent = find(EFFECT_SEND);
+    cr_assert(sent && sent->send.type == MESSAGE_REFUSAL);
+    cr_assert_eq(message_decode(&answer, effect_message(&effects, &sent->send)), OK);
+    cr_assert_eq(answer.refusal.code, REFUSAL_BUSY);
 }
 
 Test(core, takes_no_notice_of_logs_that_are_none_of_its_business, .fini = end)
