@@ -68,8 +68,23 @@ static void config_on_error(cfg_t *cfg, const char *format, va_list args)
     problem(cfg && cfg->filename ? cfg->filename : loading.path, cfg ? cfg->line : 0, "", line);
 }
 
+/* libconfuse would take the last of two values, and nobody would know which one is in force. */
+static void refuse_second(cfg_t *cfg, const char *option)
+{
+    char text[160];
+    for (size_t i = 0; i < loading.place_count; i++) {
+        if (loading.places[i].section != cfg || strcmp(loading.places[i].option, option) != 0)
+            continue;
+        snprintf(text, sizeof text, "%s is already set in line %d; keep one of the two", option,
+                 loading.places[i].line);
+        problem(loading.path, cfg->line, "", text);
+        return;
+    }
+}
+
 static int config_on_option(cfg_t *cfg, cfg_opt_t *opt)
 {
+    refuse_second(cfg, opt->name);
     struct place *places =
         realloc(loading.places, (loading.place_count + 1) * sizeof *loading.places);
     if (!places)
@@ -154,7 +169,8 @@ static char *read_address(cfg_t *cfg, const char *option)
 {
     char host[256], port[8], *address = copy_string(cfg_getstr(cfg, option));
     if (address && address_split(address, host, port) != OK)
-        fault(cfg, option, "%s must be \"host:port\"", option);
+        fault(cfg, option, "%s = \"%s\" is not \"host:port\" with a port from 0 to 65535", option,
+              address);
     return address;
 }
 

@@ -195,6 +195,9 @@ int main(int argc, char **argv)
     if (arguments.debug)
         log_event_threshold(LOG_EVENT_DEBUG);
     enum err err = config_load(&config, arguments.config, &problems);
+    if (err == ERR_NOT_FOUND)
+        buffer_append_string(&problems,
+                             "  next: name the node's configuration with --config FILE\n");
     if (err == OK)
         err = site_check(config, &problems);
     enum site_exit status = EXIT_CONFIG;

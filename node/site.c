@@ -563,6 +563,9 @@ enum err site_check(const struct config *config, struct buffer *problems)
         buffer_append_string(problems, "\": no province has this name (tracking codes begin with "
                                        "the province's number)\n");
     }
+    if (config->role == ROLE_HUB && config->province_count > 0 && !config->replication_listen)
+        buffer_append_string(problems, "replication: listen is missing: where the provinces "
+                                       "connect, \"host:port\"\n");
     check_peers(config, problems);
     check_readable(problems, config->api_tls_certificate);
     check_readable(problems, config->api_tls_key);

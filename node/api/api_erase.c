@@ -3,6 +3,7 @@
 #include "node/api/request_json.h"
 
 #include "node/casework/find.h"
+#include "node/casework/persian.h"
 #include "node/casework/tracking_code.h"
 #include "node/runtime/log.h"
 
@@ -84,6 +85,19 @@ static void erasure_done(struct command *command, enum err err)
     free(erasure);
 }
 
+/* The reason as it is kept, in one line; what is only spaces is none. */
+static enum err read_reason(char out[REASON_SIZE_MAX + 1], struct bytes typed)
+{
+    struct buffer reason = { 0 };
+    enum err err = persian_clean(&reason, typed, PERSIAN_ONE_LINE);
+    if (err == OK && (reason.size == 0 || reason.size > REASON_SIZE_MAX))
+        err = ERR_INVALID;
+    if (err == OK)
+        memcpy(out, reason.data, reason.size);
+    buffer_close(&reason);
+    return err;
+}
+
 void api_erase(void *context, struct http_exchange *exchange)
 {
     struct api *api = context;
@@ -91,7 +105,6 @@ void api_erase(void *context, struct http_exchange *exchange)
     json_t *object = json_body(exchange, members, 1);
     if (!object)
         return;
-    struct bytes reason = json_bytes(members[0].value);
     struct erasure *erasure = calloc(1, sizeof *erasure);
     if (!erasure) {
         api_answer_err(exchange, ERR_NOMEM);
@@ -102,7 +115,7 @@ void api_erase(void *context, struct http_exchange *exchange)
                           "not fit.",
                           NULL);
         free(erasure);
-    } else if (reason.size == 0 || reason.size > REASON_SIZE_MAX) {
+    } else if (read_reason(erasure->reason, json_bytes(members[0].value)) != OK) {
         json_answer_fault(exchange, "reason", "length",
                           "Say why in 1 to 200 bytes, without personal data: it is kept for ever.",
                           NULL);
@@ -112,7 +125,6 @@ void api_erase(void *context, struct http_exchange *exchange)
             (struct command){ .decide = erasure_decide, .done = erasure_done, .intake = false };
         erasure->api = api;
         erasure->exchange = exchange;
-        memcpy(erasure->reason, reason.data, reason.size);
         memcpy(erasure->actor, http_token(exchange)->id, sizeof erasure->actor);
         enum err err = engine_submit(api->options.engine, &erasure->command);
         if (err != OK) {

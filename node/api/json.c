@@ -96,6 +96,8 @@ json_t *json_body(struct http_exchange *exchange, struct json_member *members, s
     if (!json_is_object(object)) {
         if (object)
             snprintf(detail, sizeof detail, "The body is JSON, but not an object.");
+        else if (body.size == 0)
+            snprintf(detail, sizeof detail, "There is no body: send one JSON object.");
         else /* jansson's text may quote what stands there, which may be personal: not repeated */
             snprintf(detail, sizeof detail, "Not valid JSON at line %d, column %d.", error.line,
                      error.column);

@@ -104,9 +104,18 @@ Test(config, a_typo_does_not_hide_the_problems_behind_it_and_each_has_its_line)
     cr_expect(strstr(problems, "conf:5: no such option 'prot'"), "%s", problems);
     cr_expect(strstr(problems, "conf:7: no such option 'map_mb'"), "%s", problems);
     cr_expect(strstr(problems, "conf:8: storage: group_max = 0 is outside"), "%s", problems);
-    cr_expect(strstr(problems, "conf:11: hub \"centre\": address must be"), "%s", problems);
+    cr_expect(strstr(problems, "conf:11: hub \"centre\": address = \"10.0.0.1\" is not"), "%s", problems);
     cr_expect(strstr(problems, "conf:12: hub \"centre\": link_key is not"), "%s", problems);
     cr_expect(strstr(problems, "conf: hub \"centre\": log_key is missing"), "%s", problems);
+    free(problems);
+}
+
+Test(config, an_option_that_is_set_twice_is_a_problem)
+{
+    struct config *config;
+    char *problems = load(GOOD_HEAD "storage {\n    group_max = 1\n    group_max = 2\n}\n",
+                          ERR_INVALID, &config);
+    cr_expect(strstr(problems, "conf:7: group_max is already set in line 6"), "%s", problems);
     free(problems);
 }
 

@@ -202,3 +202,24 @@ Test(site, the_check_names_a_key_that_is_still_zero_and_a_certificate_that_is_no
     buffer_close(&problems);
     home_close(&home);
 }
+
+Test(site, the_check_of_a_hub_of_provinces_wants_to_know_where_they_connect)
+{
+    struct home home;
+    struct config_province province = { .name = "ardabil",
+                                        .link_key.bytes = { 1 },
+                                        .log_key.bytes = { 2 } };
+    struct buffer problems = { 0 };
+    home_open(&home, "centre", "hub");
+    free(home.config->provinces);
+    home.config->provinces = calloc(1, sizeof province);
+    home.config->provinces[0] = province;
+    home.config->province_count = 1;
+    cr_assert_eq(site_check(home.config, &problems), OK);
+    free(home.config->replication_listen);
+    home.config->replication_listen = NULL;
+    cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
+    cr_assert(says(&problems, "replication: listen is missing"));
+    buffer_close(&problems);
+    home_close(&home);
+}
