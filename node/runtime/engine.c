@@ -143,7 +143,12 @@ static enum err engine_begin(struct engine *engine, const struct engine_options 
     if (err == OK)
         err = engine_start_thread(&engine->views_thread, views_thread_main, engine,
                                   &engine->views_runs, "samad-views");
-    return err == OK ? engine_fold_own(engine, OWN_FOLD, false) : err;
+    if (err != OK)
+        return err;
+    err = engine_fold_own(engine, OWN_FOLD, false);
+    if (err == ERR_CORRUPT)
+        engine_distrust_log(engine);
+    return err;
 }
 
 enum err engine_open(struct engine **out, const struct engine_options *options)

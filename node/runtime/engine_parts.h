@@ -169,6 +169,7 @@ enum err durable_state(const struct engine *engine, uint64_t group);
 /* Opens log/ and the journal, and makes each whole from the other. A log/ that cannot be used is set
  * aside, when the journal can make another one. Neither thread runs yet. */
 enum err engine_open_log(struct engine *engine);
+void engine_distrust_log(struct engine *engine);
 enum err journal_start_thread(struct engine *engine);
 void journal_stop_thread(struct engine *engine);
 /* (G) Commits, with the journal's entry written and synced meanwhile; durable in both when OK. An

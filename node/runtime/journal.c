@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #define PATH_SIZE      4200
-#define OPENING_LIMIT  3 /* starts that ended while they opened log/ */
+#define OPENING_LIMIT  3 /* starts that ended while they opened log/, or what counts for as many */
 #define PREPARE_SIZE   ((size_t)64 << 10)
 #define PREPARE_SIZE_IDLE ((size_t)4 << 20)
 #define ASIDE_MAX      1000
@@ -300,6 +300,15 @@ static bool log_can_be_made_again(struct engine *engine, enum err err,
            restore_key_fits(engine->journal, &engine->options.log_key->public);
 }
 
+/* Segments that were removed cannot be compared with, so damage in what they had shows only when it is
+ * read. The hubs have those records (that is why they were removed), but they are asked by a node that
+ * runs: the next start makes log/ again and leaves this one aside. */
+void engine_distrust_log(struct engine *engine)
+{
+    if (engine->journal != NULL)
+        opening_mark(engine, OPENING_LIMIT);
+}
+
 enum err engine_open_log(struct engine *engine)
 {
     struct journal_report opened = { 0 };
@@ -318,7 +327,7 @@ enum err engine_open_log(struct engine *engine)
     }
     if (log_can_be_made_again(engine, err, &opened)) {
         err = log_set_aside(engine, tries < OPENING_LIMIT ? err_text(err)
-                                                          : "opening it ended the process three times");
+                                                          : "the starts before this one did not come to their end with it");
         if (err == OK)
             err = log_open_whole(engine, &opened);
     }
