@@ -383,12 +383,14 @@ static void fetch_parent(struct core *core, const struct log_head *parent)
         suppose(core, core->links[i], log);
 }
 
-void core_fetch_parents(struct core *core, const struct log *child, const struct log_head *parents,
+void core_fetch_parents(struct core *core, struct log *child, const struct log_head *parents,
                         size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(parents[i].log.node, child->id.node) == 0 &&
             !log_id_equal(&parents[i].log, &child->id) &&
-            core_policy_we_follow(core, &parents[i].log))
+            core_policy_we_follow(core, &parents[i].log)) {
+            child->has_parents = true;
             fetch_parent(core, &parents[i]);
+        }
 }

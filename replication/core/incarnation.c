@@ -83,17 +83,18 @@ static struct log *live_log(struct core *core, const char *audience)
     return NULL;
 }
 
-/* An own log with records that no own log names yet. A log that holds nothing but its opening
- * record decides nothing: without this exception two clones would answer each other's incarnations
- * with new ones for ever.
+/* An own log with records that no own log names yet. One that holds nothing but its opening record
+ * has at most its ancestors to tell of. With them it counts as long as nobody names the live log: a clone's
+ * opening that answers the live log names it, and answered in turn, the two would go on for ever.
  *
  * An incarnation does not name a log whose ancestors are not all here. So such a log is left alone
  * until more has come: its ancestors may be lost, and each new incarnation would name it no more than
  * the last one did. */
-static bool wants_merge(const struct log *log)
+static bool wants_merge(const struct log *log, const struct log *live)
 {
     return log->own && !log->live && !log->passed_over && core_log_is_tip(log) &&
-           (log->held.covered > 1 || log->named > 0);
+           (log->held.covered > 1 || log->named > 0 ||
+            (log->has_parents && live->named == 0));
 }
 
 void core_incarnation_look(struct core *core)
@@ -118,7 +119,7 @@ static void merge_now(struct core *core, struct log *live)
     need_now(core, live, REASON_MERGE);
     for (size_t i = 0; i < core->log_count; i++)
         if (strcmp(core->logs[i]->id.audience, live->id.audience) == 0)
-            core->logs[i]->passed_over |= wants_merge(core->logs[i]);
+            core->logs[i]->passed_over |= wants_merge(core->logs[i], live);
     /* Two clones at work merge each other's records again and again: ever more slowly. */
     slow_down(core, &core->merge_at_ms, &core->merge_delay_ms);
 }
@@ -133,9 +134,8 @@ void core_incarnation_merge(struct core *core)
         if (is_being_handed_back(core->logs[i]))
             return; /* its arrival, or the end of its link, has us look again */
     for (size_t i = 0; i < core->log_count; i++) {
-        struct log *live =
-            wants_merge(core->logs[i]) ? live_log(core, core->logs[i]->id.audience) : NULL;
-        if (live && !live->closing)
+        struct log *live = live_log(core, core->logs[i]->id.audience);
+        if (live && !live->closing && wants_merge(core->logs[i], live))
             merge_now(core, live);
     }
 }

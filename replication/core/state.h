@@ -102,6 +102,7 @@ struct log {
     bool reopen_due;   /* to be closed, for this reason, when that may be asked for again */
     enum incarnation_reason reopen_reason;
     uint64_t named;    /* the largest size by which a held log names it */
+    bool has_parents;  /* of its own author, as far as was seen when it came */
     bool passed_over;  /* an incarnation was opened with it here; see incarnation.c */
     uint64_t cosigned; /* the largest size this hub has cosigned */
     bool receipt_due;  /* not signed for want of an erasure, or not signed or kept for want of room */
@@ -235,7 +236,7 @@ void core_fetch_offered(struct core *core, struct link *link, struct flow *flow,
 /* When a link has announced everything: what we lack though a held log names it, it may have. */
 void core_fetch_missing(struct core *core, struct link *link);
 /* The parents that a held log names. */
-void core_fetch_parents(struct core *core, const struct log *child, const struct log_head *parents,
+void core_fetch_parents(struct core *core, struct log *child, const struct log_head *parents,
                         size_t count);
 
 /* ---- admission.c ---- */

@@ -158,7 +158,8 @@ static void log_add(struct digest *digest, const struct log *log)
     flags(digest, log->own | log->live << 1 | log->closing << 2 | log->reopen_due << 3 |
                       log->receipt_due << 4 | log->signing << 5 | log->frozen << 6 |
                       log->proven << 7 | log->resync << 8 | log->big << 9 | log->queued << 10 |
-                      log->fetch_branch << 11 | log->passed_over << 12);
+                      log->fetch_branch << 11 | log->passed_over << 12 |
+                      log->has_parents << 13);
     number(digest, log->reopen_due ? log->reopen_reason : 0);
     number(digest, log->named);
     number(digest, log->cosigned);

@@ -54,8 +54,8 @@ enum { A = 0x0a, B, C, D };
  * named both in C. */
 static const struct history_log ROLLBACK[] = {
     { .incarnation = A, .size = 400 },
-    { .incarnation = B, .size = 20, .parents = { { A, 100 } } },
-    { .incarnation = C, .size = 5, .parents = { { A, 400 }, { B, 20 } } },
+    { .incarnation = B, .size = 20, .parents = { { A, 100, { { 0 } } } } },
+    { .incarnation = C, .size = 5, .parents = { { A, 400, { { 0 } } }, { B, 20, { { 0 } } } } },
 };
 
 Test(order, no_logs_have_no_order)
@@ -103,7 +103,7 @@ Test(order, a_log_waits_until_its_parents_are_held_as_far_as_it_names_them)
 
 Test(order, what_names_a_waiting_log_waits_too)
 {
-    static const struct history_log child = { .incarnation = D, .parents = { { B, 20 } } };
+    static const struct history_log child = { .incarnation = D, .parents = { { B, 20, { { 0 } } } } };
     history_hold(&fixture, &ROLLBACK[1], 20, 200);
     history_hold(&fixture, &child, 3, 200);
     expect_order("");
@@ -114,8 +114,8 @@ Test(order, what_names_a_waiting_log_waits_too)
 Test(order, logs_that_do_not_name_each_other_stand_by_their_ids)
 {
     static const struct history_log twins[] = {
-        { .incarnation = C, .parents = { { A, 10 } } },
-        { .incarnation = B, .parents = { { A, 10 } } },
+        { .incarnation = C, .parents = { { A, 10, { { 0 } } } } },
+        { .incarnation = B, .parents = { { A, 10, { { 0 } } } } },
         { .incarnation = D },
         { .incarnation = A },
     };
@@ -127,8 +127,8 @@ Test(order, logs_that_do_not_name_each_other_stand_by_their_ids)
 Test(order, a_parent_comes_first_also_with_the_larger_id)
 {
     static const struct history_log logs[] = {
-        { .incarnation = A, .parents = { { D, 1 } } },
-        { .incarnation = B, .parents = { { A, 1 } } },
+        { .incarnation = A, .parents = { { D, 1, { { 0 } } } } },
+        { .incarnation = B, .parents = { { A, 1, { { 0 } } } } },
         { .incarnation = D },
     };
     for (int i = 0; i < 3; i++)
@@ -157,8 +157,8 @@ Test(order, a_frozen_parent_is_held_as_far_as_it_will_ever_be) /* O2 */
 Test(order, a_frozen_parent_comes_first_where_it_is_what_is_named) /* O2 */
 {
     struct history_log parent = { .incarnation = B },
-                       child = { .incarnation = A, .parents = { { B, 3 } } },
-                       stranger = { .incarnation = C, .parents = { { D, 3 } } },
+                       child = { .incarnation = A, .parents = { { B, 3, { { 0 } } } } },
+                       stranger = { .incarnation = C, .parents = { { D, 3, { { 0 } } } } },
                        other = { .incarnation = D };
     history_hold(&fixture, &parent, 3, 200);
     child.parents[0].root = history_head(&fixture, B).root;
@@ -175,9 +175,9 @@ Test(order, a_frozen_parent_comes_first_where_it_is_what_is_named) /* O2 */
 /* Two machines of one image open A. One goes on from B, in which the other one had named its A. */
 Test(order, branches_that_are_named_crosswise_are_no_circle) /* O2 */
 {
-    static const struct history_log a = { .incarnation = A, .parents = { { B, 1 } } },
-                                    b = { .incarnation = B, .parents = { { A, 1 } } },
-                                    c = { .incarnation = C, .parents = { { B, 1 } } };
+    static const struct history_log a = { .incarnation = A, .parents = { { B, 1, { { 0 } } } } },
+                                    b = { .incarnation = B, .parents = { { A, 1, { { 0 } } } } },
+                                    c = { .incarnation = C, .parents = { { B, 1, { { 0 } } } } };
     history_hold(&fixture, &a, 1, 200);
     history_hold(&fixture, &b, 1, 200);
     history_hold(&fixture, &c, 1, 200);
@@ -200,10 +200,10 @@ Test(order, the_other_branch_of_a_forked_log_is_folded_by_nobody) /* O5 */
 Test(order, logs_that_name_each_other_in_a_circle_wait_and_stop_nobody)
 {
     static const struct history_log logs[] = {
-        { .incarnation = A, .parents = { { B, 1 } } },
-        { .incarnation = B, .parents = { { A, 1 } } },
+        { .incarnation = A, .parents = { { B, 1, { { 0 } } } } },
+        { .incarnation = B, .parents = { { A, 1, { { 0 } } } } },
         { .incarnation = C },
-        { .incarnation = D, .parents = { { D, 1 } } },
+        { .incarnation = D, .parents = { { D, 1, { { 0 } } } } },
     };
     for (int i = 0; i < 4; i++)
         history_hold(&fixture, &logs[i], 1, 200);
