@@ -443,3 +443,37 @@ void sample_expect(struct history *history, const char *guarantee)
     check_report_free(report);
     history_free(history);
 }
+
+struct dump_log *sample_final_log(struct history *history, uint32_t host, const char *origin)
+{
+    return sample_log(history, host, "final", origin);
+}
+
+void sample_shorten(struct dump_log *log, size_t count)
+{
+    log->record_count -= count;
+    log->size -= count;
+}
+
+struct history_event sample_life(enum history_kind kind, uint32_t host, uint64_t since_ns)
+{
+    return (struct history_event){ .kind = kind,
+                                   .host = host,
+                                   .life = { "all", since_ns, 0, HISTORY_NO_HOST } };
+}
+
+struct history_event sample_fault(const char *name, uint32_t host)
+{
+    return (struct history_event){ .kind = HISTORY_FAULT,
+                                   .host = host,
+                                   .fault = { name, 0, HISTORY_NO_HOST } };
+}
+
+bool sample_is_violated(struct history *history, const char *guarantee)
+{
+    struct check_report *report = check_history(history, guarantee);
+    bool violated = report->violation_count > 0;
+    check_report_free(report);
+    history_free(history);
+    return violated;
+}

@@ -36,6 +36,16 @@ const char *sample_fork_proof(struct history *history, uint64_t size, const stru
                               const struct check_hash *b);
 struct check_hash sample_hash(unsigned number);
 
+struct dump_log *sample_final_log(struct history *history, uint32_t host, const char *origin);
+/* The store ends `count` records earlier. */
+void sample_shorten(struct dump_log *log, size_t count);
+
+/* Events to be put in. */
+struct history_event sample_life(enum history_kind kind, uint32_t host, uint64_t since_ns);
+struct history_event sample_fault(const char *name, uint32_t host);
+
+/* Judges by that guarantee alone and frees the history. */
+bool sample_is_violated(struct history *history, const char *guarantee);
 /* Judges and frees the history: the guarantee must have been violated; with NULL none may have. */
 void sample_expect(struct history *history, const char *guarantee);
 
