@@ -63,20 +63,7 @@ void node_write(struct node *node, size_t count)
 static void load(struct node *node)
 {
     for (size_t i = 0; i < node->store.count; i++) {
-        struct store_log *log = node->store.logs[i];
-        struct event event = { .type = EVENT_LOG_LOADED };
-        event.log_loaded = (struct event_log_loaded){
-            .log = log->id,
-            .held = history_cursor(&log->main),
-            .cosigned = log->cosigned,
-            .receipts = log->receipts,
-            .receipt_count = log->receipt_count,
-            .frozen = log->frozen,
-            .proven = log->proven,
-            .fork_node = log->fork_node,
-            .branch = history_cursor(&log->branch),
-        };
-        event.log_loaded.parents = history_parents(&log->main, &event.log_loaded.parent_count);
+        struct event event = store_loaded(node->store.logs[i]);
         node_step(node, &event);
     }
 }

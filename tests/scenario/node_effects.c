@@ -86,14 +86,8 @@ static void send_log(struct node *node, const struct effect *effect)
 static void send_want(struct node *node, const struct effect_send_want *effect)
 {
     static struct message message;
-    struct store_log *log = store_find(&node->store, &effect->log);
-    struct history *history = effect->branch ? &log->branch : &log->main;
     message.type = MESSAGE_WANT;
-    message.want = (struct message_want){ .log = effect->log,
-                                          .next = effect->next,
-                                          .pending = history_cursor(history).pending,
-                                          .names_branch = true };
-    message.want.root = history->notes[history->pending].root;
+    message.want = store_want(&node->store, effect);
     transmit_message(node, effect->link, &message);
 }
 

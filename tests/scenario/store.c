@@ -678,3 +678,32 @@ const struct store_note *store_choose(const struct store_log *log,
     }
     return best;
 }
+
+struct message_want store_want(struct store *store, const struct effect_send_want *effect)
+{
+    const struct store_log *log = store_find(store, &effect->log);
+    require(log != NULL);
+    const struct history *history = effect->branch ? &log->branch : &log->main;
+    require(history->note_count > 0);
+    return (struct message_want){ .log = effect->log,
+                                  .next = effect->next,
+                                  .pending = history->notes[history->pending].size,
+                                  .names_branch = true,
+                                  .root = history->notes[history->pending].root };
+}
+
+struct event store_loaded(const struct store_log *log)
+{
+    struct event event = { .type = EVENT_LOG_LOADED };
+    event.log_loaded = (struct event_log_loaded){ .log = log->id,
+                                                  .held = history_cursor(&log->main),
+                                                  .cosigned = log->cosigned,
+                                                  .receipts = log->receipts,
+                                                  .receipt_count = log->receipt_count,
+                                                  .frozen = log->frozen,
+                                                  .proven = log->proven,
+                                                  .fork_node = log->fork_node,
+                                                  .branch = history_cursor(&log->branch) };
+    event.log_loaded.parents = history_parents(&log->main, &event.log_loaded.parent_count);
+    return event;
+}

@@ -75,6 +75,10 @@ enum err store_cosign(struct store *store, const char *hub,
                       const struct effect_sign_receipt *effect);
 enum err store_find_branch(struct store *store, const struct effect_find_branch *effect,
                            bool *branch);
+/* The branch that the effect means, asked for by its accepted checkpoint. */
+struct message_want store_want(struct store *store, const struct effect_send_want *effect);
+/* What a core that starts is told of a log; points into it, and is overwritten by the next call. */
+struct event store_loaded(const struct store_log *log);
 /* The note to be shown, or NULL. */
 const struct store_note *store_choose(const struct store_log *log,
                                       const struct effect_send_checkpoint *effect);

@@ -147,15 +147,8 @@ static void send_stored(struct scope_node *node, const struct effect *effect)
 
 static void send_want(struct scope_node *node, const struct effect_send_want *effect)
 {
-    struct store_log *log = store_find(&node->store, &effect->log);
-    const struct history *history = branch_of(log, effect->branch);
-    require(history->note_count > 0);
     message.type = MESSAGE_WANT;
-    message.want = (struct message_want){ .log = effect->log,
-                                          .next = effect->next,
-                                          .pending = history->notes[history->pending].size,
-                                          .names_branch = true,
-                                          .root = history->notes[history->pending].root };
+    message.want = store_want(&node->store, effect);
     transmit_message(node, effect->link);
 }
 
@@ -456,18 +449,7 @@ void scope_group(struct scope_node *node)
 void scope_load(struct scope_node *node)
 {
     for (size_t i = 0; i < node->store.count; i++) {
-        struct store_log *log = node->store.logs[i];
-        struct event event = { .type = EVENT_LOG_LOADED };
-        event.log_loaded = (struct event_log_loaded){ .log = log->id,
-                                                      .held = history_cursor(&log->main),
-                                                      .cosigned = log->cosigned,
-                                                      .receipts = log->receipts,
-                                                      .receipt_count = log->receipt_count,
-                                                      .frozen = log->frozen,
-                                                      .proven = log->proven,
-                                                      .fork_node = log->fork_node,
-                                                      .branch = history_cursor(&log->branch) };
-        event.log_loaded.parents = history_parents(&log->main, &event.log_loaded.parent_count);
+        struct event event = store_loaded(node->store.logs[i]);
         scope_step(node, &event);
     }
 }
