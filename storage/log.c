@@ -375,6 +375,16 @@ enum err log_state_get(struct log_store *logs, struct store_txn *txn, uint32_t n
     return log_size(logs, txn, number, &state->size);
 }
 
+bool log_gives_receipts(struct log_store *logs, struct store_txn *txn)
+{
+    uint32_t count = log_count(logs, txn);
+    struct log_row row;
+    bool gives = false;
+    for (uint32_t number = 0; number < count && !gives; number++)
+        gives = log_row_get(txn, number, &row) == OK && row.cosigned_size > 0;
+    return gives;
+}
+
 /* ---- appending ------------------------------------------------------------------------------- */
 
 static void append_nodes(struct store_txn *txn, uint32_t number, const struct batch_builder *batch)

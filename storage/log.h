@@ -78,6 +78,8 @@ enum err log_create(struct log_store *logs, struct store_txn *txn, const struct 
                     uint32_t *number);
 enum err log_state_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
                        struct log_state *state);
+/* This node has given receipts for what others wrote (it is a hub): its copies of that are promised. */
+bool log_gives_receipts(struct log_store *logs, struct store_txn *txn);
 /* The right edge at the held size, from the last batch; checked for shape, not for truth. */
 enum err log_frontier(struct log_store *logs, struct store_txn *txn, uint32_t number,
                       struct merkle_frontier *frontier);

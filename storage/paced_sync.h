@@ -1,8 +1,8 @@
 /* Syncing a large commit so that the small ones of another store get through.
  *
  * A commit of LMDB writes its pages and syncs them in one call. For a flush of the views that is
- * some 60,000 pages at random places: they fill the device's queue, and each commit of the log,
- * which people wait for, stands behind all of them. Paced, the pages are written back a piece of
+ * some 38,000 writes at random places, with a million requests: they fill the device's queue, and
+ * each commit of the log, which people wait for, stands behind all of them. Paced, the pages are written back a piece of
  * the file at a time, each waited for, before the sync; the log's few pages then wait for one
  * piece.
  *

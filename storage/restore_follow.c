@@ -8,16 +8,6 @@
 
 #include <string.h>
 
-bool restore_gives_receipts(struct restore *restore)
-{
-    uint32_t count = log_count(restore->logs, &restore->txn);
-    struct log_row row;
-    bool gives = false;
-    for (uint32_t number = 0; number < count && !gives; number++)
-        gives = log_row_get(&restore->txn, number, &row) == OK && row.cosigned_size > 0;
-    return gives;
-}
-
 /* Up to where the log's batches follow each other and pass their check. ERR_CORRUPT with the position
  * where they do not. */
 static enum err sound_until(struct restore *restore, uint32_t number, const struct log_id *id,

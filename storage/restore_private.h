@@ -65,8 +65,6 @@ enum err restore_names(struct restore *restore);
 enum err restore_tables(struct restore *restore);
 
 /* ---- restore_follow.c ---- */
-/* This node cosigns what others wrote: it is a hub. */
-bool restore_gives_receipts(struct restore *restore);
 /* Cuts a log of another node where it is damaged. */
 enum err restore_followed(struct restore *restore, uint32_t number, const struct log_row *row);
 

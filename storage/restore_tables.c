@@ -333,7 +333,7 @@ static enum err mend_log(struct restore *restore, uint32_t number, const struct 
 
 enum err restore_tables(struct restore *restore)
 {
-    bool receipts_given = restore_gives_receipts(restore);
+    bool receipts_given = log_gives_receipts(restore->logs, &restore->txn);
     uint32_t count = log_count(restore->logs, &restore->txn);
     enum err err = restore->txn.err;
     for (uint32_t number = 0; number < count && err == OK; number++) {

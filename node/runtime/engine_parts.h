@@ -169,6 +169,10 @@ enum err durable_state(const struct engine *engine, uint64_t group);
 /* Opens log/ and the journal, and makes each whole from the other. A log/ that cannot be used is set
  * aside, when the journal can make another one. Neither thread runs yet. */
 enum err engine_open_log(struct engine *engine);
+/* The node's own records in log/ cannot be folded, though the journal found nothing to mend: the damage
+ * is in what it no longer has (removed segments, so the hubs hold it), and hubs are asked by a node that
+ * runs. The next start makes log/ again and leaves this one aside. Not at a hub, which would lose the
+ * copies that its receipts promise; nothing without a journal. */
 void engine_distrust_log(struct engine *engine);
 enum err journal_start_thread(struct engine *engine);
 void journal_stop_thread(struct engine *engine);

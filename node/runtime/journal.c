@@ -300,12 +300,12 @@ static bool log_can_be_made_again(struct engine *engine, enum err err,
            restore_key_fits(engine->journal, &engine->options.log_key->public);
 }
 
-/* Segments that were removed cannot be compared with, so damage in what they had shows only when it is
- * read. The hubs have those records (that is why they were removed), but they are asked by a node that
- * runs: the next start makes log/ again and leaves this one aside. */
 void engine_distrust_log(struct engine *engine)
 {
-    if (engine->journal != NULL)
+    struct store_txn txn = store_begin_read(log_store_environment(engine->logs));
+    bool promised = txn.err != OK || log_gives_receipts(engine->logs, &txn);
+    store_abort(&txn);
+    if (engine->journal != NULL && !promised)
         opening_mark(engine, OPENING_LIMIT);
 }
 

@@ -1,3 +1,5 @@
+#include "storage/journal.h"
+#include "storage/log_private.h"
 #include "tests/unit/node/engine_case.h"
 
 #include <criterion/criterion.h>
@@ -164,4 +166,86 @@ Test(engine_damage, any_page_of_the_views_may_be_lost)
     }
     cr_assert_eq(truncate(path, 0), 0);
     serves_in_the_end(-1);
+}
+
+/* ---- damage in what the journal has no more ---------------------------------------------------- */
+
+static unsigned oldest_segment(const char *journal)
+{
+    char path[FOLDER_PATH_SIZE], name[32];
+    for (unsigned number = 1; number < 1000; number++) {
+        snprintf(name, sizeof name, "segment-%08u", number);
+        folder_path(path, journal, name);
+        if (access(path, F_OK) == 0)
+            return number;
+    }
+    return 0;
+}
+
+/* As if a hub held all of the live log, and will for ever. */
+static void give_receipt(void)
+{
+    struct engine_status status;
+    uint32_t number;
+    engine_status(engine, &status);
+    struct log_store *logs = engine_logs(engine);
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    cr_assert_eq(log_find(logs, &txn, &status.live.log, &number), OK);
+    cr_assert_eq(log_receipt_put(logs, &txn, number, "centre", UINT64_MAX, bytes_of_string("note")),
+                 OK);
+    cr_assert_eq(store_commit(&txn), OK);
+}
+
+/* The opening record of the first log. */
+static void damage_first_batch(void)
+{
+    struct store_txn txn = store_begin_write(log_store_environment(engine_logs(engine)));
+    struct store_cursor cursor = store_cursor_open(&txn, LOG_BATCHES);
+    struct bytes at, value;
+    struct buffer content = { 0 };
+    struct log_key where = { 0 };
+    cr_assert_eq(store_cursor_seek(&cursor, BYTES_NONE, &at, &value), OK);
+    memcpy(where.bytes, at.data, where.size = at.size);
+    buffer_append_bytes(&content, value);
+    uint32_t count = get_u32(content.data + 4); /* storage/batch.h */
+    content.data[16 + 44 * count + 32 * get_u16(content.data + 2) + get_u32(content.data + 8)] ^= 1;
+    store_cursor_close(&cursor);
+    store_put(&txn, LOG_BATCHES, log_key_bytes(&where), buffer_bytes(&content));
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&content);
+}
+
+/* I1: one start is refused, and the next one has a log/ made again. */
+Test(engine_damage, what_the_journal_cannot_compare_leads_to_another_log)
+{
+    char journal[FOLDER_PATH_SIZE], aside[FOLDER_PATH_SIZE], name[24];
+    struct engine_options options = options_of(4 << 20, 1024);
+    folder_path(journal, folder, "journal");
+    options.journal_path = journal;
+    options.journal_segment_size = JOURNAL_SEGMENT_SIZE_MIN;
+    options.journal_keep_size = 1;
+    options.national_receipts = 1;
+    engine_stop(engine);
+    folder_remove(folder);
+    folder_make(folder);
+    folder_path(journal, folder, "journal");
+    engine_run(&options);
+    give_receipt();
+    unsigned first = oldest_segment(journal);
+    for (int i = 0; i == 0 || oldest_segment(journal) == first; i++) {
+        cr_assert_lt(i, 20000);
+        snprintf(name, sizeof name, "n-%d", i);
+        cr_assert_eq(put(name).err, OK);
+    }
+    damage_first_batch();
+    engine_stop(engine);
+    engine = NULL;
+    folder_path(aside, folder, "views"); /* so that everything is folded again */
+    folder_remove(aside);
+    cr_assert_eq(engine_open(&engine, &options), ERR_CORRUPT);
+    engine_run(&options);
+    folder_path(aside, folder, "log.damaged-1");
+    cr_assert_eq(access(aside, F_OK), 0);
+    cr_assert_eq(put("goes on").err, OK);
+    cr_assert_eq(atomic_load(&failures), 0);
 }
