@@ -281,8 +281,7 @@ class PeakMemory(threading.Thread):
 
 
 def back_memory(mib=2048):
-    """A virtual machine's free memory may be the host's, which gives each page at its first touch;
-    that costs more than the copy into it, and is not what is measured."""
+    """So that the system's free pages are at hand: README.md says what was seen without it."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
     mmap.mmap(-1, mib << 20, flags).close()
 
