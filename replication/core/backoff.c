@@ -2,7 +2,8 @@
  * was last useful, and that always ends in another attempt (R14). */
 #include "replication/core/state.h"
 
-#define WINDOW_FIRST_MS 2000
+#define WINDOW_FIRST_MS     2000
+#define WINDOW_DISPLACED_MS 32000
 
 uint64_t core_random(struct core *core)
 {
@@ -12,21 +13,37 @@ uint64_t core_random(struct core *core)
     return z ^ (z >> 31);
 }
 
+static void schedule(struct core *core, struct peer *peer, uint64_t least, uint64_t window)
+{
+    if (!peer->options.connect)
+        return;
+    uint64_t span = window > least ? window - least : 0;
+    peer->attempts++;
+    peer->connecting = false;
+    peer->connect_at_ms = core->now_ms + least + core_random(core) % (span + 1);
+}
+
 void core_backoff_schedule(struct core *core, struct peer *peer)
 {
     const struct core_options *options = &core->options;
-    if (!peer->options.connect)
-        return;
     uint64_t window = WINDOW_FIRST_MS;
     for (unsigned i = 0; i < peer->attempts && window < options->retry_delay_max_ms; i++)
         window *= 2;
     if (window > options->retry_delay_max_ms)
         window = options->retry_delay_max_ms;
-    uint64_t span = window > options->retry_delay_min_ms ? window - options->retry_delay_min_ms : 0;
-    peer->attempts++;
-    peer->connecting = false;
-    peer->connect_at_ms =
-        core->now_ms + options->retry_delay_min_ms + core_random(core) % (span + 1);
+    schedule(core, peer, options->retry_delay_min_ms, window);
+}
+
+void core_backoff_displaced(struct core *core, struct peer *peer)
+{
+    const struct core_options *options = &core->options;
+    uint64_t window = WINDOW_DISPLACED_MS;
+    if (window > options->retry_delay_max_ms)
+        window = options->retry_delay_max_ms;
+    uint64_t least = window / 2;
+    if (least < options->retry_delay_min_ms)
+        least = options->retry_delay_min_ms;
+    schedule(core, peer, least, window);
 }
 
 void core_backoff_run(struct core *core)

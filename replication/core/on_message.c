@@ -15,15 +15,13 @@ static void on_ping(struct core *core, struct link *link, const struct message_p
     core_send_message(core, link, &core->scratch);
 }
 
-/* Whoever was pushed out by a newer session of its own node does not push back at once. */
-#define ATTEMPTS_AFTER_DUPLICATE 4
-
 static void on_close(struct core *core, struct link *link, const struct message_close *message)
 {
-    if (message->code == CLOSE_DUPLICATE && link->peer->attempts < ATTEMPTS_AFTER_DUPLICATE)
-        link->peer->attempts = ATTEMPTS_AFTER_DUPLICATE;
+    struct peer *peer = link->peer;
     core_effect_add(core, EFFECT_DROP)->close.link = link->id;
     core_link_forget(core, link);
+    if (message->code == CLOSE_DUPLICATE && !peer->link)
+        core_backoff_displaced(core, peer);
 }
 
 void core_on_message(struct core *core, const struct event_message *event)

@@ -306,6 +306,8 @@ struct peer *core_log_author(struct core *core, const struct log *log);
 /* ---- backoff.c ---- */
 uint64_t core_random(struct core *core); /* splitmix64 */
 void core_backoff_schedule(struct core *core, struct peer *peer);
+/* For whoever was pushed out by a newer session of its own node: that one has 16 s in peace. */
+void core_backoff_displaced(struct core *core, struct peer *peer);
 void core_backoff_run(struct core *core);
 
 /* ---- one for each event: on_*.c ---- */

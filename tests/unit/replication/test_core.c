@@ -138,6 +138,25 @@ Test(core, waits_between_attempts_as_long_as_the_window_says_and_never_longer, .
     cr_assert_gt(longest, 50000, "no jitter over the whole window");
 }
 
+Test(core, who_was_pushed_out_leaves_the_newer_session_in_peace_for_a_while, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    uint64_t now = 20, shortest = UINT64_MAX, longest = 0;
+    for (uint64_t link = 1; link <= 200; link++) {
+        open_link(link, "hub");
+        hello(link, "hub", ROLE_HUB);
+        message.type = MESSAGE_CLOSE;
+        message.close = (struct message_close){ .code = CLOSE_DUPLICATE };
+        receive(link, 10, now);
+        uint64_t wait = core->peers[0].connect_at_ms - now;
+        shortest = wait < shortest ? wait : shortest;
+        longest = wait > longest ? wait : longest;
+    }
+    cr_assert(shortest >= 16000 && shortest < 17000, "%llu", (unsigned long long)shortest);
+    cr_assert(longest > 31000 && longest <= 32000, "%llu", (unsigned long long)longest);
+}
+
 Test(core, ends_a_link_without_a_hello_after_ten_seconds, .fini = end)
 {
     struct core_options options = province_options();
