@@ -150,7 +150,8 @@ static enum err decider_decide(struct decider *decider, struct command *command)
 enum decided { DECIDED_ALL, DECIDED_ENOUGH, DECIDED_MEMORY_FULL, DECIDED_CLOCK_BACK,
                DECIDED_BROKEN };
 
-/* Decides what was taken off the queue, as far as the group and the memory table have room. */
+/* Decides what was taken off the queue, as far as the group and the memory table have room. A free log
+ * thread gets the group when no more commands wait than are in it: the rest is decided meanwhile. */
 static enum decided decider_decide_taken(struct decider *decider, bool intake_refused)
 {
     size_t group_max = decider->engine->options.group_max;
@@ -158,7 +159,7 @@ static enum decided decider_decide_taken(struct decider *decider, bool intake_re
     while ((command = decider->taken.first) != NULL) {
         size_t pending = writer_pending(decider->writer);
         if (pending >= group_max || writer_pending_size(decider->writer) >= DECIDER_GROUP_SIZE_MAX ||
-            (pending >= group_max / 2 && decider_log_is_free(decider)))
+            (pending > 0 && pending >= decider->taken.count && decider_log_is_free(decider)))
             return DECIDED_ENOUGH;
         command_list_pop(&decider->taken);
         if (command->intake && intake_refused) { /* queued before the reserve was reached */

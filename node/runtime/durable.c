@@ -101,26 +101,25 @@ static void durable_answer(struct durable_wait *waits, struct command_list *late
     }
 }
 
-void durable_advance(struct engine *engine, struct flight *flight)
+void durable_advance(struct engine *engine, const struct group *group, struct durable_landed *landed)
 {
-    struct command_list late;
-    command_list_init(&late);
-
-    engine_lock(engine);
-    const struct checkpoint *checkpoint = group_checkpoint(flight->group);
-    engine->durable_group = group_number(flight->group);
+    const struct checkpoint *checkpoint = group_checkpoint(group);
+    engine->durable_group = group_number(group);
     engine->live = (struct log_head){ checkpoint->log, checkpoint->size, checkpoint->root };
     engine->group_count++;
-    engine->record_count += group_count(flight->group);
-    struct durable_wait *waits = engine->waits != NULL ? durable_take_waits(engine, false) : NULL;
+    engine->record_count += group_count(group);
+    if (engine->waits != NULL)
+        landed->waits = durable_take_waits(engine, false);
     if (engine->late.first != NULL)
-        durable_take_late(engine, &late, false);
+        durable_take_late(engine, &landed->late, false);
     if (engine->flush_wanted)
         pthread_cond_signal(&engine->views_wake);
-    engine_unlock(engine);
+}
 
-    command_list_done(&flight->commands, OK);
-    durable_answer(waits, &late, OK);
+void durable_answer_landed(struct durable_landed *landed, enum err err)
+{
+    command_list_done(&landed->commands, err);
+    durable_answer(landed->waits, &landed->late, OK);
 }
 
 /* Remembers the range for ever, for readers that looked at it and have not asked yet. Failures

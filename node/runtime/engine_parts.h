@@ -156,8 +156,15 @@ void *views_thread_main(void *engine);
 enum err engine_fold_own(struct engine *engine, enum own_task task, bool forget);
 
 /* ---- durable.c ---- */
-/* A group is durable: its own commands, then everybody who waited for it. Not under the lock. */
-void durable_advance(struct engine *engine, struct flight *flight);
+/* Who hears of a group that has landed: its own commands, then whoever waited for it. */
+struct durable_landed {
+    struct command_list commands, late;
+    struct durable_wait *waits;
+};
+/* A group is durable: takes off the lists who waited for it. (L) */
+void durable_advance(struct engine *engine, const struct group *group, struct durable_landed *landed);
+/* Answers them; `err` goes to the group's own commands. Not under the lock. */
+void durable_answer_landed(struct durable_landed *landed, enum err err);
 /* Groups first..last will never be durable: fails whoever waits for them. Not under the lock. */
 void durable_fail(struct engine *engine, uint64_t first, uint64_t last, enum err err);
 /* Fails everybody who waits, when the engine has stopped. */

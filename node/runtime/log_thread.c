@@ -120,28 +120,33 @@ static enum err log_transact(struct engine *engine, struct log_work *work)
     return err;
 }
 
-/* The flight has landed or failed: the decider may send the next one. */
+/* The flight has landed or failed. The decider may send the next one before anybody is answered: the
+ * answers make work for all who read them, and the disk should not wait for it. */
 static void log_release_flight(struct engine *engine, struct flight *flight, enum err err)
 {
-    if (err == OK) {
-        durable_advance(engine, flight);
-        if (engine->options.on_advanced != NULL)
-            engine->options.on_advanced(engine->options.context, group_checkpoint(flight->group),
-                                        group_note(flight->group));
-    } else {
-        command_list_done(&flight->commands, SAMAD_BUG(ANSWER_FAILED_GROUP) ? OK : err);
-    }
-    group_free(flight->group);
-    flight->group = NULL;
+    struct group *group = flight->group;
+    struct durable_landed landed = { .waits = NULL };
+    command_list_init(&landed.commands);
+    command_list_init(&landed.late);
 
     engine_lock(engine);
+    if (err == OK)
+        durable_advance(engine, group, &landed);
+    else
+        engine->group_err = err;
+    command_list_move(&flight->commands, &landed.commands);
+    flight->group = NULL;
     engine->flying = NULL;
     atomic_store_explicit(&engine->log_free, true, memory_order_release);
-    if (err != OK)
-        engine->group_err = err;
     if (engine->decider_sleeps)
         pthread_cond_signal(&engine->decider_wake);
     engine_unlock(engine);
+
+    if (err == OK && engine->options.on_advanced != NULL)
+        engine->options.on_advanced(engine->options.context, group_checkpoint(group),
+                                    group_note(group));
+    durable_answer_landed(&landed, SAMAD_BUG(ANSWER_FAILED_GROUP) ? OK : err);
+    group_free(group);
 }
 
 /* Keeps the file extended ahead of use and judges the reserve. */

@@ -154,13 +154,14 @@ def http_once(bench, size, journal):
         node = start(site.province(storage=STORAGE, options=options))
         line = load(node, bench.requests(size), size)[0]
         groups = status_of(node)["groups"]
+        cpu_s = process_cpu_s(node.process.pid)
         node.stop()
         mean, _ = record_bytes(node)
     line["valid"] = line["created"] >= 0.999 * line["count"]
     return bench.print_case("http", f"{CONNECTIONS} connections"
                             + (", journal" if journal else ""), **line,
-                            record_bytes=round(mean), batch=round(size / groups, 1),
-                            durable=DURABLE)
+                            cpu_us=round(1e6 * cpu_s / size, 1), record_bytes=round(mean),
+                            batch=round(size / groups, 1), durable=DURABLE)
 
 
 def lookup(bench, size):
