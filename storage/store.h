@@ -129,6 +129,9 @@ enum err store_grow(struct store *store);
  * resident memory then shows what the process needs, and not how much it has read since it began.
  * What is read again costs a minor fault. About once a second, any thread. */
 void store_trim(struct store *store);
+/* The same once the store has grown by 64 MiB since it was done: what is written is read too, by the
+ * fold and by whoever it is sent to. The writing thread, after each commit. */
+void store_trim_growth(struct store *store);
 /* Frees reader slots of dead processes; at start and regularly. */
 void store_check_readers(struct store *store);
 /* A compacted copy to `path` (a folder that must be empty); for backup and golden data. */

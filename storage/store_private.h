@@ -56,6 +56,7 @@ struct store {
     uint64_t room_pages; /* allocated ahead of use when it began */
 
     uint64_t zeros_end, zeros_seen; /* the writing thread's: written ahead up to, when it looked */
+    uint64_t trimmed_size;          /* the writing thread's: used when store_trim_growth() last did */
 };
 
 /* Whether the file is whole in its own structure: each page of the newest commit stands where it is

@@ -17,6 +17,7 @@
 #define CHARGE_PAGES_FIXED   64 /* roots, branches, the list of free pages */
 #define ZERO_STEP_SIZE       ((uint64_t)256 << 10)
 #define ZERO_GROWTH_MAX      ((uint64_t)128 << 10) /* in one transaction */
+#define TRIM_GROWTH          ((uint64_t)64 << 20)
 
 uint64_t store_charge_pages(const struct store *store, const struct store_charge *charge,
                             uint64_t leaf_pages, uint64_t branch_pages)
@@ -177,4 +178,13 @@ void store_trim(struct store *store)
             madvise((void *)begin, end - begin, MADV_DONTNEED); /* shared, never written: no loss */
     }
     fclose(maps);
+}
+
+void store_trim_growth(struct store *store)
+{
+    uint64_t used = store_used_size(store);
+    if (used < store->trimmed_size + TRIM_GROWTH)
+        return;
+    store->trimmed_size = used;
+    store_trim(store);
 }

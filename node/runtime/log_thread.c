@@ -185,6 +185,7 @@ static void log_do(struct engine *engine, struct log_work *work)
         work->jobs[i]->done(work->jobs[i], err != OK ? err : work->job_errs[i]);
     if (store_zero_ahead(log_store_environment(engine->logs)) != OK)
         engine_fail(engine, ERR_IO, store_failure(log_store_environment(engine->logs)));
+    store_trim_growth(log_store_environment(engine->logs));
     journal_keep_up(engine, journalled);
     /* Not left to the tick: a second of intake could use up a reserve that is not its own. */
     if (store_touches_reserve(log_store_environment(engine->logs)))
