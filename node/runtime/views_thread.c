@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define VIEWS_FOLD_BUDGET 4096 /* records in one transaction */
+/* When somebody waits for the end of it: random keys are cheaper the more are written at once. The
+ * scratch table ends a step before this in long records. */
+#define VIEWS_FOLD_WHOLE_BUDGET 32768
 #define VIEWS_GROWTH_TRIES 8
 #define VIEWS_SCRUB_BUDGET 8192 /* entries in one tick: some milliseconds */
 /* Between two rounds: reading all views all day long would push out of memory what people ask for. */
@@ -62,12 +65,12 @@ static bool views_grow_after(struct engine *engine, enum err err, unsigned *trie
     return grown == OK;
 }
 
-static enum err views_step_fold(struct engine *engine, const char *node)
+static enum err views_step_fold(struct engine *engine, const char *node, uint64_t budget)
 {
     unsigned tries = 0;
     enum err err;
     do
-        err = views_fold(engine->views, engine->logs, node, VIEWS_FOLD_BUDGET);
+        err = views_fold(engine->views, engine->logs, node, budget);
     while (views_grow_after(engine, err, &tries));
     return err;
 }
@@ -90,7 +93,7 @@ static enum err views_fold_to_end(struct engine *engine, const char *node, bool 
         views_withhold(engine->views, true);
     enum err err = forget ? views_forget(engine->views, node) : OK;
     if (err == OK)
-        while ((err = views_step_fold(engine, node)) == OK)
+        while ((err = views_step_fold(engine, node, VIEWS_FOLD_WHOLE_BUDGET)) == OK)
             continue;
     if (err == ERR_CORRUPT && !forget) {
         log_event(LOG_EVENT_ERROR, "views.damaged", "node", node, NULL);
@@ -116,7 +119,7 @@ static enum err views_do_own(struct engine *engine, enum own_task task, bool for
 /* One bounded step of a followed node: OK when more is left, ERR_END when nothing is. */
 static enum err views_do_followed(struct engine *engine, const char *node)
 {
-    enum err err = views_step_fold(engine, node);
+    enum err err = views_step_fold(engine, node, VIEWS_FOLD_BUDGET);
     if (err == ERR_CORRUPT)
         err = views_fold_to_end(engine, node, true);
     if (err == ERR_IO || err == ERR_CORRUPT)
