@@ -1,6 +1,7 @@
 #include "node/http/server.h"
 
 #include "node/config.h"
+#include "node/http/peers.h"
 #include "node/runtime/log.h"
 #include "node/runtime/priority.h"
 
@@ -16,24 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The library's own limit is one of silence: a byte now and then would keep a connection for ever.
- * So each connection has a time by which its present step must be over. */
 enum {
-    SILENCE_S = 10,
-    HEADER_MS = 10 * 1000,
-    IDLE_MS = 2 * HEADER_MS,  /* between requests, and the next header */
-    ANSWER_MS = 30 * 1000,    /* for reading the answer */
-    BODY_BYTES_PER_MS = 8,
-    REAP_INTERVAL_MS = 500,
     THREADS_MAX = 8, /* a look-up then waits behind few of the registrations that a commit answers */
     ANSWER_HEADER_MAX = 4
-};
-
-/* One TCP connection, from its acceptance until the library closes it. */
-struct peer {
-    struct peer *next, **previous;
-    MHD_socket socket;
-    int64_t until_ms; /* INT64_MAX: the server's own work is waited for */
 };
 
 struct http_server {
@@ -51,10 +37,7 @@ struct http_server {
     pthread_cond_t quiet;
     unsigned kept; /* exchanges handed to a handler and not yet answered */
     bool stopping; /* no more are handed over */
-    struct peer *peers; /* under `lock`, as is what follows */
-    bool reaping;
-    pthread_t reaper;
-    pthread_cond_t reap;
+    struct peers *peers;
 };
 
 /* An exchange is owned by its connection's thread until the handler is called, by the handler until it
@@ -80,84 +63,6 @@ struct http_exchange {
     size_t header_count;
 };
 
-/* ---- slow peers -------------------------------------------------------------------------- */
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* The connection's thread sees the end of the stream and closes; the descriptor stays its own. */
-static void *reaper_main(void *argument)
-{
-    struct http_server *server = argument;
-    pthread_mutex_lock(&server->lock);
-    while (server->reaping) {
-        int64_t now_ms = monotonic_ms(), next_ms = now_ms + REAP_INTERVAL_MS;
-        for (struct peer *peer = server->peers; peer; peer = peer->next)
-            if (peer->until_ms <= now_ms) {
-                peer->until_ms = INT64_MAX;
-                shutdown(peer->socket, SHUT_RDWR);
-            }
-        struct timespec until = { .tv_sec = next_ms / 1000,
-                                  .tv_nsec = next_ms % 1000 * 1000000 };
-        pthread_cond_timedwait(&server->reap, &server->lock, &until);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
-
-static void reaper_start(struct http_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    server->reaping = pthread_create(&server->reaper, NULL, reaper_main, server) == 0;
-    pthread_mutex_unlock(&server->lock);
-}
-
-static void reaper_stop(struct http_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    bool runs = server->reaping;
-    server->reaping = false;
-    pthread_cond_signal(&server->reap);
-    pthread_mutex_unlock(&server->lock);
-    if (runs)
-        pthread_join(server->reaper, NULL);
-}
-
-static void peer_begin(struct http_server *server, struct MHD_Connection *connection, void **slot)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct peer *peer = info ? calloc(1, sizeof *peer) : NULL;
-    *slot = peer;
-    if (!peer)
-        return; /* the library's limit of silence is left */
-    peer->socket = info->connect_fd;
-    peer->until_ms = monotonic_ms() + HEADER_MS;
-    pthread_mutex_lock(&server->lock);
-    peer->next = server->peers;
-    peer->previous = &server->peers;
-    if (peer->next)
-        peer->next->previous = &peer->next;
-    server->peers = peer;
-    pthread_mutex_unlock(&server->lock);
-}
-
-static void peer_end(struct http_server *server, struct peer *peer)
-{
-    if (!peer)
-        return;
-    pthread_mutex_lock(&server->lock);
-    *peer->previous = peer->next;
-    if (peer->next)
-        peer->next->previous = peer->previous;
-    pthread_mutex_unlock(&server->lock);
-    free(peer);
-}
-
 /* The library starts its threads by itself, and calls back on them. */
 static void prepare_thread(void)
 {
@@ -171,24 +76,12 @@ static void prepare_thread(void)
 static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
                           enum MHD_ConnectionNotificationCode code)
 {
+    struct http_server *server = context;
     prepare_thread();
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        peer_begin(context, connection, slot);
+        peer_begin(server->peers, connection, slot);
     else
-        peer_end(context, *slot);
-}
-
-/* The next step of the connection must be over within `limit_ms`; negative: whenever it is. */
-static void allow(struct http_server *server, struct MHD_Connection *connection, int64_t limit_ms)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct peer *peer = info ? info->socket_context : NULL;
-    if (!peer)
-        return;
-    pthread_mutex_lock(&server->lock);
-    peer->until_ms = limit_ms < 0 ? INT64_MAX : monotonic_ms() + limit_ms;
-    pthread_mutex_unlock(&server->lock);
+        peer_end(server->peers, *slot);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -438,7 +331,7 @@ static enum MHD_Result send_answer(struct http_exchange *exchange)
 {
     if (!exchange->response)
         return MHD_NO;
-    allow(exchange->server, exchange->connection, ANSWER_MS);
+    peer_allow(exchange->server->peers, exchange->connection, PEER_ANSWER_MS);
     return MHD_queue_response(exchange->connection, exchange->status, exchange->response);
 }
 
@@ -468,7 +361,7 @@ static void hand_over(struct http_exchange *exchange)
     struct http_server *server = exchange->server;
     exchange->handed = true;
     exchange->suspended = true;
-    allow(server, exchange->connection, -1);
+    peer_allow(server->peers, exchange->connection, -1);
     MHD_suspend_connection(exchange->connection);
     exchange->route->handler(server->context, exchange);
 }
@@ -490,7 +383,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         exchange->refusal = check_head(exchange, method, url, version);
         if (exchange->refusal == 405)
             say_allowed(exchange, url);
-        allow(server, connection, HEADER_MS + (int64_t)HTTP_BODY_SIZE_MAX / BODY_BYTES_PER_MS);
+        peer_allow(server->peers, connection,
+                   PEER_HEADER_MS + (int64_t)HTTP_BODY_SIZE_MAX / PEER_BODY_BYTES_PER_MS);
         /* A refused body that is small is read, so that the client reads the answer; a large one is
          * not waited for. */
         const char *length = http_header(exchange, "Content-Length");
@@ -531,7 +425,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     (void)code;
     if (!exchange)
         return;
-    allow(exchange->server, connection, IDLE_MS);
+    peer_allow(exchange->server->peers, connection, PEER_IDLE_MS);
     struct row *row = &exchange->server->rows[exchange->row];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -604,17 +498,13 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         return ERR_NOMEM;
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->quiet, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->reap, &attributes);
-    pthread_condattr_destroy(&attributes);
     server->routes = options->routes;
     server->route_count = options->route_count;
     server->tokens = options->tokens;
     server->context = options->context;
+    server->peers = peers_new();
     server->rows = calloc(options->route_count + 1, sizeof *server->rows);
-    if (!server->rows)
+    if (!server->peers || !server->rows)
         goto fail;
     err = resolve(options->listen, &address);
     if (err != OK) {
@@ -650,7 +540,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         address_is_loopback(options->listen) ? 0 : (options->connections_max + 3) / 4,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
+        (unsigned)PEER_SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_THREAD_POOL_SIZE, thread_count(options), MHD_OPTION_ARRAY,
         options->tls_certificate ? tls : none, MHD_OPTION_END);
@@ -660,7 +550,7 @@ enum err http_server_start(struct http_server **out, const struct http_options *
                     "cannot listen here (is the address in use, or the certificate invalid?)");
         goto fail;
     }
-    reaper_start(server);
+    peers_start(server->peers);
     *out = server;
     return OK;
 fail:
@@ -679,16 +569,16 @@ void http_server_stop(struct http_server *server)
         while (server->kept > 0)
             pthread_cond_wait(&server->quiet, &server->lock);
         pthread_mutex_unlock(&server->lock);
-        reaper_stop(server);
+        peers_stop(server->peers);
         MHD_stop_daemon(server->daemon);
         if (listener != MHD_INVALID_SOCKET)
             close(listener);
     }
-    pthread_cond_destroy(&server->reap);
     pthread_cond_destroy(&server->quiet);
     pthread_mutex_destroy(&server->lock);
     free(server->certificate);
     free(server->key);
+    peers_free(server->peers);
     free(server->rows);
     free(server);
 }
