@@ -8,17 +8,17 @@
 #include <time.h>
 
 static const struct http_route ROUTES[] = {
-    { "POST", "/v1/requests", SCOPE_REGISTER, api_register, "register a citizen's request" },
-    { "GET", "/v1/requests", SCOPE_READ, api_list, "the newest requests" },
-    { "GET", "/v1/requests/{}", SCOPE_PERSON, api_show, "one request with personal data" },
-    { "POST", "/v1/requests/{}/erase", SCOPE_ADMIN, api_erase, "erase the personal data" },
-    { "GET", "/v1/requests/{}/receipt", SCOPE_READ, api_receipt, "proof that it is recorded" },
-    { "POST", "/v1/lookups", SCOPE_READ, api_lookup, "a request by code and second factor" },
-    { "GET", "/v1/directory", SCOPE_READ, api_directory, "the provinces, as the hub says" },
-    { "GET", "/v1/status", SCOPE_READ, api_status, "logs, peers, lag, space, alarms" },
-    { "GET", "/metrics", SCOPE_READ, api_metrics, "the same for Prometheus" },
-    { "GET", "/healthz", 0, api_health, "the process runs" },
-    { "GET", "/readyz", 0, api_ready, "it takes requests" },
+    { "POST", "/v1/requests", SCOPE_REGISTER, NULL, api_register, "register a citizen's request" },
+    { "GET", "/v1/requests", SCOPE_READ, "limit", api_list, "the newest requests" },
+    { "GET", "/v1/requests/{}", SCOPE_PERSON, NULL, api_show, "one request with personal data" },
+    { "POST", "/v1/requests/{}/erase", SCOPE_ADMIN, NULL, api_erase, "erase the personal data" },
+    { "GET", "/v1/requests/{}/receipt", SCOPE_READ, NULL, api_receipt, "proof that it is recorded" },
+    { "POST", "/v1/lookups", SCOPE_READ, NULL, api_lookup, "a request by code and second factor" },
+    { "GET", "/v1/directory", SCOPE_READ, NULL, api_directory, "the provinces, as the hub says" },
+    { "GET", "/v1/status", SCOPE_READ, NULL, api_status, "logs, peers, lag, space, alarms" },
+    { "GET", "/metrics", SCOPE_READ, NULL, api_metrics, "the same for Prometheus" },
+    { "GET", "/healthz", 0, NULL, api_health, "the process runs" },
+    { "GET", "/readyz", 0, NULL, api_ready, "it takes requests" },
 };
 
 int64_t wall_ms(void)

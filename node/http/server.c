@@ -2,6 +2,7 @@
 
 #include "node/config.h"
 #include "node/http/peers.h"
+#include "node/http/refusal.h"
 #include "node/runtime/log.h"
 #include "node/runtime/priority.h"
 
@@ -51,7 +52,9 @@ struct http_exchange {
     struct token_info token;
     struct buffer body;
     struct timespec began;
-    unsigned refusal; /* a status decided before the body was read; 0 none */
+    enum refusal refusal; /* decided before the body was read */
+    enum query_fault query_fault; /* of REFUSAL_QUERY, and which parameter it is about */
+    const char *query_name;
     bool handed, suspended;
     atomic_bool answered;
     struct MHD_Response *response;
@@ -211,11 +214,10 @@ static bool path_matches(const char *pattern, const char *path, char *parameter)
     return *path == '\0';
 }
 
-/* Finds the route; 404 or 405 otherwise. */
-static unsigned find_route(struct http_exchange *exchange, const char *method, const char *path)
+static enum refusal find_route(struct http_exchange *exchange, const char *method, const char *path)
 {
     struct http_server *server = exchange->server;
-    unsigned refusal = 404;
+    enum refusal refusal = REFUSAL_PATH;
     exchange->row = server->route_count;
     for (size_t i = 0; i < server->route_count; i++) {
         char parameter[HTTP_PATH_PARAMETER_SIZE_MAX + 1];
@@ -225,28 +227,28 @@ static unsigned find_route(struct http_exchange *exchange, const char *method, c
             exchange->route = &server->routes[i];
             exchange->row = i;
             memcpy(exchange->parameter, parameter, sizeof parameter);
-            return 0;
+            return REFUSAL_NONE;
         }
-        refusal = 405;
+        refusal = REFUSAL_METHOD;
     }
     return refusal;
 }
 
-static unsigned authorise(struct http_exchange *exchange)
+static enum refusal authorise(struct http_exchange *exchange)
 {
     if (exchange->route->scopes == 0)
-        return 0;
+        return REFUSAL_NONE;
     const char *header = http_header(exchange, "Authorization");
     if (!header || strncasecmp(header, "Bearer ", 7) != 0)
-        return 401;
+        return REFUSAL_TOKEN;
     if (tokens_check(exchange->server->tokens, bytes_of_string(header + 7), time(NULL),
                      &exchange->token) != OK)
-        return 401;
-    return (exchange->token.scopes & exchange->route->scopes) ? 0 : 403;
+        return REFUSAL_TOKEN;
+    return (exchange->token.scopes & exchange->route->scopes) ? REFUSAL_NONE : REFUSAL_SCOPE;
 }
 
 struct header_count {
-    unsigned content_lengths;
+    unsigned content_lengths, hosts;
 };
 
 static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *name,
@@ -255,30 +257,70 @@ static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, cons
     struct header_count *count = context;
     (void)kind;
     (void)value;
-    if (strcasecmp(name, "Content-Length") == 0)
-        count->content_lengths++;
+    count->content_lengths += strcasecmp(name, "Content-Length") == 0;
+    count->hosts += strcasecmp(name, "Host") == 0;
     return MHD_YES;
 }
 
-/* What can be refused before the body: framing tricks, size, route, token. */
-static unsigned check_head(struct http_exchange *exchange, const char *method, const char *path,
-                           const char *version)
+static bool is_one_of(const char *names, const char *name)
+{
+    size_t size = strlen(name);
+    for (; names && *names; names += strcspn(names, " "), names += *names == ' ')
+        if (size > 0 && strcspn(names, " ") == size && strncmp(names, name, size) == 0)
+            return true;
+    return false;
+}
+
+/* The first parameter that cannot be taken ends it. */
+static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct http_exchange *exchange = context;
+    if (!is_one_of(exchange->route->query, name))
+        exchange->query_fault = QUERY_UNKNOWN;
+    else if (!value)
+        exchange->query_fault = QUERY_EMPTY;
+    else if (value != MHD_lookup_connection_value(exchange->connection, kind, name))
+        exchange->query_fault = QUERY_TWICE;
+    else
+        return MHD_YES;
+    exchange->query_name = name;
+    return MHD_NO;
+}
+
+/* Who mistypes a parameter would get an answer to another question. */
+static enum refusal check_query(struct http_exchange *exchange)
+{
+    MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, check_parameter,
+                              exchange);
+    return exchange->query_name ? REFUSAL_QUERY : REFUSAL_NONE;
+}
+
+static bool is_too_large(const char *length)
+{
+    return length && strtoull(length, NULL, 10) > HTTP_BODY_SIZE_MAX;
+}
+
+/* What can be refused before the body: framing tricks, size, route, token, query. */
+static enum refusal check_head(struct http_exchange *exchange, const char *method,
+                               const char *path, const char *version)
 {
     struct header_count count = { 0 };
     if (strcmp(version, "HTTP/1.1") != 0)
-        return 505;
+        return REFUSAL_VERSION;
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_header, &count);
     if (count.content_lengths > 1)
-        return 400;
+        return REFUSAL_LENGTHS;
+    if (count.hosts != 1)
+        return REFUSAL_HOST;
     if (http_header(exchange, "Transfer-Encoding"))
-        return 411;
-    unsigned refusal = find_route(exchange, method, path);
-    if (refusal == 0)
+        return REFUSAL_TRANSFER;
+    enum refusal refusal = find_route(exchange, method, path);
+    if (refusal == REFUSAL_NONE)
         refusal = authorise(exchange);
-    const char *length = http_header(exchange, "Content-Length");
-    if (refusal == 0 && length && strtoull(length, NULL, 10) > HTTP_BODY_SIZE_MAX)
-        refusal = 413;
-    return refusal;
+    if (refusal == REFUSAL_NONE && is_too_large(http_header(exchange, "Content-Length")))
+        refusal = REFUSAL_SIZE;
+    return refusal == REFUSAL_NONE ? check_query(exchange) : refusal;
 }
 
 /* RFC 9110 wants it with every 405. */
@@ -294,37 +336,6 @@ static void say_allowed(struct http_exchange *exchange, const char *path)
                  route->method);
     }
     http_answer_header(exchange, "Allow", methods);
-}
-
-static void answer_refusal(struct http_exchange *exchange, unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *code, *title, *detail;
-    } texts[] = {
-        { 400, "bad-request", "The request is not valid HTTP",
-          "More than one Content-Length; send exactly one." },
-        { 401, "token-required", "A valid bearer token is needed",
-          "Send \"Authorization: Bearer <token>\"; `samadctl token create` makes one." },
-        { 403, "scope-missing", "The token does not allow this",
-          "Use a token with the scope that this call needs; see the API description." },
-        { 404, "no-such-path", "There is nothing at this path",
-          "The paths are listed in the API description." },
-        { 405, "wrong-method", "This path does not know this method",
-          "The methods of each path are listed in the API description." },
-        { 411, "length-required", "A Content-Length is needed",
-          "Send the body with a Content-Length; transfer encodings are not taken." },
-        { 413, "too-large", "The body is too large", "A body may have at most 256 KiB." },
-        { 503, "stopping", "The node is stopping",
-          "Nothing was recorded. Try again with the same Idempotency-Key." },
-        { 505, "http-version", "Only HTTP/1.1 is spoken", "Use HTTP/1.1." },
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (texts[i].status == status) {
-            http_answer_problem(exchange, status, texts[i].code, texts[i].title, texts[i].detail,
-                                NULL);
-            return;
-        }
 }
 
 static enum MHD_Result send_answer(struct http_exchange *exchange)
@@ -346,11 +357,21 @@ static bool keep(struct http_server *server)
     return keeps;
 }
 
+static enum MHD_Result refuse(struct http_exchange *exchange)
+{
+    if (exchange->refusal == REFUSAL_QUERY)
+        refusal_answer_query(exchange, exchange->query_fault, exchange->query_name,
+                             exchange->route->query);
+    else
+        refusal_answer(exchange, exchange->refusal);
+    return send_answer(exchange);
+}
+
 static enum MHD_Result refuse_stopping(struct http_exchange *exchange)
 {
     http_answer_header(exchange, "Retry-After", "5");
     http_answer_header(exchange, "Connection", "close");
-    answer_refusal(exchange, 503);
+    refusal_answer(exchange, REFUSAL_STOPPING);
     return send_answer(exchange);
 }
 
@@ -381,34 +402,31 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         clock_gettime(CLOCK_MONOTONIC, &exchange->began);
         *state = exchange;
         exchange->refusal = check_head(exchange, method, url, version);
-        if (exchange->refusal == 405)
+        if (exchange->refusal == REFUSAL_METHOD)
             say_allowed(exchange, url);
         peer_allow(server->peers, connection,
                    PEER_HEADER_MS + (int64_t)HTTP_BODY_SIZE_MAX / PEER_BODY_BYTES_PER_MS);
         /* A refused body that is small is read, so that the client reads the answer; a large one is
          * not waited for. */
         const char *length = http_header(exchange, "Content-Length");
-        if (exchange->refusal != 0 && *upload_size == 0 &&
-            (!length || strtoull(length, NULL, 10) > HTTP_BODY_SIZE_MAX)) {
-            answer_refusal(exchange, exchange->refusal);
-            return send_answer(exchange);
-        }
-        return MHD_YES;
+        return exchange->refusal != REFUSAL_NONE && *upload_size == 0 &&
+                       (!length || is_too_large(length))
+                   ? refuse(exchange)
+                   : MHD_YES;
     }
     if (exchange->handed)
         return atomic_load(&exchange->answered) ? send_answer(exchange) : MHD_YES;
     if (*upload_size > 0) {
-        if (exchange->refusal == 0 && exchange->body.size + *upload_size > HTTP_BODY_SIZE_MAX)
-            exchange->refusal = 413;
-        if (exchange->refusal == 0)
+        if (exchange->refusal == REFUSAL_NONE &&
+            exchange->body.size + *upload_size > HTTP_BODY_SIZE_MAX)
+            exchange->refusal = REFUSAL_SIZE;
+        if (exchange->refusal == REFUSAL_NONE)
             buffer_append(&exchange->body, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
-    if (exchange->refusal != 0) {
-        answer_refusal(exchange, exchange->refusal);
-        return send_answer(exchange);
-    }
+    if (exchange->refusal != REFUSAL_NONE)
+        return refuse(exchange);
     if (exchange->body.err != OK)
         return MHD_NO;
     if (!keep(server))
@@ -541,7 +559,6 @@ enum err http_server_start(struct http_server **out, const struct http_options *
         address_is_loopback(options->listen) ? 0 : (options->connections_max + 3) / 4,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)PEER_SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * HTTP_HEADER_SIZE_MAX,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_THREAD_POOL_SIZE, thread_count(options), MHD_OPTION_ARRAY,
         options->tls_certificate ? tls : none, MHD_OPTION_END);
     if (!server->daemon) {

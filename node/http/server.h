@@ -5,7 +5,7 @@
  * So handlers, the same one too, run on several threads at a time: what they share must be safe for
  * that.
  *
- * Limits: headers 8 KiB, body 256 KiB, no Transfer-Encoding on requests, one Content-Length,
+ * Limits: headers 8 KiB, body 256 KiB, no Transfer-Encoding on requests, one Content-Length, one Host,
  * header within 10 s, body within 42 s, the answer read within 30 s, however the bytes trickle;
  * connections per server, and on a network a quarter of them per address. HTTP/1.1 only. */
 #ifndef NODE_HTTP_SERVER_H
@@ -31,6 +31,7 @@ struct http_route {
     const char *method; /* "GET", "POST" */
     const char *path;   /* "/v1/requests/{}" */
     unsigned scopes;    /* any of these (enum token_scope); 0: open to everybody */
+    const char *query;  /* its query parameters ("limit offset"), or NULL; others are refused */
     http_handler *handler;
     const char *summary; /* one line, for people */
 };

@@ -36,11 +36,11 @@ static void keep(void *context, struct http_exchange *exchange)
 }
 
 static const struct http_route routes[] = {
-    { "POST", "/v1/requests", SCOPE_REGISTER, echo, "" },
-    { "GET", "/v1/requests/{}", SCOPE_READ, echo, "" },
-    { "POST", "/v1/requests/{}/erase", SCOPE_ADMIN, echo, "" },
-    { "GET", "/kept", 0, keep, "" },
-    { "GET", "/open", 0, echo, "" },
+    { "POST", "/v1/requests", SCOPE_REGISTER, NULL, echo, "" },
+    { "GET", "/v1/requests/{}", SCOPE_READ, NULL, echo, "" },
+    { "POST", "/v1/requests/{}/erase", SCOPE_ADMIN, NULL, echo, "" },
+    { "GET", "/kept", 0, NULL, keep, "" },
+    { "GET", "/open", 0, NULL, echo, "" },
 };
 
 static void fixture_open(struct fixture *fixture)

@@ -84,7 +84,7 @@ static void on_request(void *context, struct http_exchange *exchange)
 static void fake_open(struct fake *fake)
 {
     static const struct http_route routes[] = {
-        { "POST", "/v1/requests", SCOPE_REGISTER, on_request, "register" },
+        { "POST", "/v1/requests", SCOPE_REGISTER, NULL, on_request, "register" },
     };
     struct buffer problem = { 0 };
     memset(fake, 0, sizeof *fake);

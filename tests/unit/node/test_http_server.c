@@ -114,7 +114,7 @@ static void wait_for_answers(struct client *clients)
 
 Test(http_server, ends_under_a_load_that_does_not, .timeout = 60)
 {
-    static const struct http_route route = { "GET", "/x", 0, desk_take, "kept for a while" };
+    static const struct http_route route = { "GET", "/x", 0, NULL, desk_take, "kept for a while" };
     static struct desk desk = { .lock = PTHREAD_MUTEX_INITIALIZER };
     static struct client clients[CLIENTS];
     struct http_server *server;
