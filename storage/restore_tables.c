@@ -16,6 +16,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For each log, in order, until an error. A row that is not there is damage. */
+typedef enum err mend_row(struct restore *restore, uint32_t number, const struct log_row *row,
+                          bool receipts_given);
+
+static enum err mend_rows(struct restore *restore, mend_row *mend)
+{
+    bool receipts_given = log_gives_receipts(restore->logs, &restore->txn);
+    uint32_t count = log_count(restore->logs, &restore->txn);
+    enum err err = restore->txn.err;
+    for (uint32_t number = 0; number < count && err == OK; number++) {
+        struct log_row row;
+        err = log_row_get(&restore->txn, number, &row);
+        if (err == OK)
+            err = mend(restore, number, &row, receipts_given);
+    }
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
 /* ---- names ------------------------------------------------------------------------------------ */
 
 static void name_of(const struct log_row *row, char name[LOG_ORIGIN_SIZE_MAX + 2])
@@ -25,8 +43,10 @@ static void name_of(const struct log_row *row, char name[LOG_ORIGIN_SIZE_MAX + 2
         strcat(name, "#");
 }
 
-static enum err mend_name(struct restore *restore, uint32_t number, const struct log_row *row)
+static enum err mend_name(struct restore *restore, uint32_t number, const struct log_row *row,
+                          bool receipts_given)
 {
+    (void)receipts_given;
     char name[LOG_ORIGIN_SIZE_MAX + 2];
     uint8_t right[4];
     struct bytes value;
@@ -76,14 +96,7 @@ static enum err drop_strays(struct restore *restore)
 
 enum err restore_names(struct restore *restore)
 {
-    uint32_t count = log_count(restore->logs, &restore->txn);
-    enum err err = restore->txn.err;
-    for (uint32_t number = 0; number < count && err == OK; number++) {
-        struct log_row row;
-        err = log_row_get(&restore->txn, number, &row);
-        if (err == OK)
-            err = mend_name(restore, number, &row);
-    }
+    enum err err = mend_rows(restore, mend_name);
     if (err == OK)
         err = drop_strays(restore);
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
@@ -333,14 +346,5 @@ static enum err mend_log(struct restore *restore, uint32_t number, const struct 
 
 enum err restore_tables(struct restore *restore)
 {
-    bool receipts_given = log_gives_receipts(restore->logs, &restore->txn);
-    uint32_t count = log_count(restore->logs, &restore->txn);
-    enum err err = restore->txn.err;
-    for (uint32_t number = 0; number < count && err == OK; number++) {
-        struct log_row row;
-        err = log_row_get(&restore->txn, number, &row);
-        if (err == OK)
-            err = mend_log(restore, number, &row, receipts_given);
-    }
-    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    return mend_rows(restore, mend_log);
 }
