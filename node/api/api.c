@@ -49,6 +49,14 @@ void api_answer_err(struct http_exchange *exchange, enum err err)
                             "Idempotency-Key.",
                             NULL);
         break;
+    case ERR_STALE:  /* the log that was being written is frozen, because a fork of it was shown */
+    case ERR_EXISTS: /* the id of the new one is taken; another is drawn */
+        http_answer_header(exchange, "Retry-After", "1");
+        http_answer_problem(exchange, 503, "reopening", "The node goes on in a new log",
+                            "Nothing was recorded. Try again in a second, with the same "
+                            "Idempotency-Key.",
+                            NULL);
+        break;
     case ERR_FULL:
         http_answer_header(exchange, "Retry-After", "60");
         http_answer_problem(exchange, 507, "disk-full", "The node has no room for new requests",

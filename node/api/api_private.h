@@ -19,7 +19,8 @@ struct api {
 
 int64_t wall_ms(void);
 
-/* The refusals that every command shares: ERR_BUSY 503, ERR_FULL 507, ERR_CLOSED 503, others 500. */
+/* The refusals that every command shares: ERR_BUSY 503, ERR_FULL 507, ERR_CLOSED 503,
+ * ERR_STALE and ERR_EXISTS (of a group whose log is given up) 503, others 500. */
 void api_answer_err(struct http_exchange *exchange, enum err err);
 /* Sends `json` (and frees it). */
 void api_answer_json(struct http_exchange *exchange, unsigned status, json_t *json);

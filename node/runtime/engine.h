@@ -57,7 +57,8 @@ struct command {
     enum err (*decide)(struct command *command, struct writer *writer, int64_t wall_ms);
     /* On the log thread (or the decider, for refusals that looked at nothing uncommitted): everything
      * the decision looked at or wrote is durable, or err is what the group failed with (ERR_FULL,
-     * ERR_NOMEM...) or ERR_CLOSED. Must be short. Never called after on_failed. */
+     * ERR_NOMEM, ERR_STALE when its log was frozen meanwhile...) or ERR_CLOSED. Must be short.
+     * Never called after on_failed. */
     void (*done)(struct command *command, enum err err);
     bool intake; /* refused with ERR_FULL while the reserve is reached (design D10) */
     /* the engine's */

@@ -310,9 +310,11 @@ static enum client_phase phase_of(const struct call *call, const json_t *answer)
         return CLIENT_FAIL;
     if (call->status >= 200 && call->status < 300)
         return CLIENT_OK;
+    const char *type = text_of(answer, "type");
     if (call->status == 503)
-        return strcmp(text_of(answer, "type"), "/problems/busy") == 0 ? CLIENT_FAIL
-                                                                      : CLIENT_UNKNOWN;
+        return strcmp(type, "/problems/busy") == 0 || strcmp(type, "/problems/reopening") == 0
+                   ? CLIENT_FAIL
+                   : CLIENT_UNKNOWN;
     return call->status >= 400 && (call->status < 500 || call->status == 507) ? CLIENT_FAIL
                                                                               : CLIENT_UNKNOWN;
 }

@@ -2,10 +2,14 @@
 #include "node/site.h"
 
 #include "node/keyring.h"
+#include "node/runtime/engine.h"
 #include "node/runtime/log.h"
+#include "node/tokens.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,5 +225,128 @@ Test(site, the_check_of_a_hub_of_provinces_wants_to_know_where_they_connect)
     cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
     cr_assert(says(&problems, "replication: listen is missing"));
     buffer_close(&problems);
+    home_close(&home);
+}
+
+/* ---- what a client is told while the node changes its log ------------------------------------ */
+
+static void on_look_ready(uv_timer_t *timer)
+{
+    struct engine_status status;
+    engine_status(site_engine(timer->data), &status);
+    if (!status.ready)
+        return;
+    uv_close((uv_handle_t *)timer, NULL);
+    uv_stop(timer->loop);
+}
+
+/* The loop runs until then; engine and API have threads of their own. */
+static void run_until_ready(struct site *site, uv_loop_t *loop)
+{
+    uv_timer_t look;
+    uv_timer_init(loop, &look);
+    look.data = site;
+    uv_timer_start(&look, on_look_ready, 5, 5);
+    uv_run(loop, UV_RUN_DEFAULT);
+    uv_run(loop, UV_RUN_NOWAIT); /* closes the timer */
+}
+
+/* Listens where nobody does. */
+static struct sockaddr_in choose_api_port(struct config *config)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    char where[32];
+    int probe = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(bind(probe, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(getsockname(probe, (struct sockaddr *)&address, &size), 0);
+    close(probe);
+    snprintf(where, sizeof where, "127.0.0.1:%u", ntohs(address.sin_port));
+    free(config->api_listen);
+    config->api_listen = strdup(where);
+    return address;
+}
+
+struct freezing {
+    struct log_job job;
+    struct log_id log;
+    enum err err;
+    atomic_bool done;
+};
+
+static enum err freeze_run(struct log_job *job, struct log_store *logs, struct store_txn *txn)
+{
+    uint32_t number;
+    enum err err = log_find(logs, txn, &((struct freezing *)job)->log, &number);
+    return err == OK ? log_freeze(logs, txn, number, bytes_of_string("two histories")) : err;
+}
+
+static void freeze_done(struct log_job *job, enum err err)
+{
+    struct freezing *freezing = (struct freezing *)job;
+    freezing->err = err;
+    atomic_store(&freezing->done, true);
+}
+
+/* As when a peer has shown two histories of the log that is being written. */
+static void freeze_live_log(struct engine *engine)
+{
+    struct engine_status status;
+    struct freezing freezing = { .job = { .run = freeze_run, .done = freeze_done } };
+    engine_status(engine, &status);
+    freezing.log = status.live.log;
+    cr_assert_eq(engine_log_job(engine, &freezing.job), OK);
+    while (!atomic_load(&freezing.done))
+        usleep(1000);
+    cr_assert_eq(freezing.err, OK);
+}
+
+static void post_request(const struct sockaddr_in *address, const char *token, const char *key,
+                         char answer[2048])
+{
+    static const char body[] =
+        "{\"kind\":\"request\",\"channel\":\"desk\",\"subject\":\"water.outage\","
+        "\"text\":\"x\",\"name\":\"y\",\"phone\":\"09141234567\"}";
+    char ask[1024];
+    int stream = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(connect(stream, (const struct sockaddr *)address, sizeof *address), 0);
+    int size = snprintf(ask, sizeof ask,
+                        "POST /v1/requests HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                        "Content-Type: application/json\r\nIdempotency-Key: %s\r\n"
+                        "Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                        token, key, sizeof body - 1, body);
+    cr_assert_eq(send(stream, ask, (size_t)size, MSG_NOSIGNAL), size);
+    size_t have = 0;
+    for (ssize_t more; (more = recv(stream, answer + have, 2047 - have, 0)) > 0;)
+        have += (size_t)more;
+    answer[have] = '\0';
+    close(stream);
+}
+
+Test(site, who_is_caught_by_the_freezing_of_the_log_is_told_to_come_again, .timeout = 60)
+{
+    struct home home;
+    struct site *site = NULL;
+    struct buffer problem = { 0 };
+    char token[TOKEN_SIZE_MAX + 1], answer[2048];
+    home_open(&home, "ardabil", "province");
+    struct sockaddr_in address = choose_api_port(home.config);
+    cr_assert_eq(tokens_add(home.config->keys, SCOPE_REGISTER, 0, "desk", token, &problem), OK);
+    cr_assert_eq(site_open(&site, home.config, &home.loop, &problem), OK);
+    run_until_ready(site, &home.loop);
+    freeze_live_log(site_engine(site));
+    post_request(&address, token, "key-1", answer);
+    cr_expect(strncmp(answer, "HTTP/1.1 503 ", 13) == 0 && strstr(answer, "Retry-After: 1") &&
+                  strstr(answer, "Nothing was recorded"),
+              "%s", answer);
+    for (int i = 0; i < 100 && strncmp(answer, "HTTP/1.1 201 ", 13) != 0; i++) {
+        usleep(20000);
+        post_request(&address, token, "key-1", answer);
+    }
+    cr_expect(strncmp(answer, "HTTP/1.1 201 ", 13) == 0, "%s", answer);
+    site_stop(site);
+    uv_run(&home.loop, UV_RUN_DEFAULT);
+    site_close(site);
     home_close(&home);
 }
