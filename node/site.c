@@ -600,12 +600,13 @@ static void on_replicator_closed(void *context)
     uv_close((uv_handle_t *)&site->again, NULL);
 }
 
-/* Something of the network hangs; the stores need not wait for it. */
+/* Something of the network hangs; the stores need not wait for it. They stay open: the verifier and the
+ * loop's pool still read them, and end with the process. */
 static void on_stop_limit(uv_timer_t *timer)
 {
     struct site *site = timer->data;
     log_event(LOG_EVENT_WARNING, "node.stop_late", "reason", "links did not end in time", NULL);
-    engine_stop(site->engine);
+    engine_finish(site->engine);
     _exit(EXIT_STOPPED);
 }
 

@@ -205,6 +205,10 @@ enum err engine_start(struct engine *engine, uint32_t flags)
     if (err != OK)
         return engine_fail_start(engine, err);
     engine_lock(engine);
+    if (engine->stopping) { /* already: nobody would end a decider that begins now */
+        engine_unlock(engine);
+        return ERR_CLOSED;
+    }
     engine->decider_ended = false;
     engine->reopen_flags |= flags;
     engine->open_err = ERR_BUSY; /* until it is known */
@@ -246,7 +250,14 @@ static void engine_close(struct engine *engine)
     free(engine);
 }
 
-void engine_stop(struct engine *engine)
+static void engine_join(pthread_t thread, bool *runs)
+{
+    if (*runs)
+        pthread_join(thread, NULL);
+    *runs = false;
+}
+
+void engine_finish(struct engine *engine)
 {
     engine_lock(engine);
     engine->stopping = true;
@@ -255,15 +266,17 @@ void engine_stop(struct engine *engine)
     engine_wake_all(engine);
     engine_unlock(engine);
 
-    if (engine->decider_runs)
-        pthread_join(engine->decider_thread, NULL);
-    if (engine->views_runs)
-        pthread_join(engine->views_thread, NULL);
-    if (engine->log_runs)
-        pthread_join(engine->log_thread, NULL);
+    engine_join(engine->decider_thread, &engine->decider_runs);
+    engine_join(engine->views_thread, &engine->views_runs);
+    engine_join(engine->log_thread, &engine->log_runs);
     journal_stop_thread(engine);
     if (engine->failed == OK)
         durable_close(engine);
+}
+
+void engine_stop(struct engine *engine)
+{
+    engine_finish(engine);
     engine_close(engine);
 }
 

@@ -45,7 +45,10 @@ struct engine_options {
  * again every second until status says `ready`. */
 enum err engine_open(struct engine **out, const struct engine_options *options);
 enum err engine_start(struct engine *engine, uint32_t flags);
-/* Refuses new commands, finishes what waits, flushes, closes. */
+/* Refuses new commands, finishes what waits, flushes; from then on nothing is written. The stores stay
+ * open for who reads them. */
+void engine_finish(struct engine *engine);
+/* The same if it has not been done, and closes: nobody may read the stores any more. */
 void engine_stop(struct engine *engine);
 struct log_store *engine_logs(struct engine *engine);
 struct views *engine_views(struct engine *engine);

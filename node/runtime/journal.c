@@ -385,6 +385,7 @@ void journal_stop_thread(struct engine *engine)
     pthread_cond_signal(&engine->journal_wake);
     engine_unlock(engine);
     pthread_join(engine->journal_thread, NULL);
+    engine->journal_runs = false;
 }
 
 static void journal_ask(struct engine *engine)

@@ -184,6 +184,21 @@ static void wait_done(struct durable_wait *wait, enum err err)
     pthread_mutex_unlock(&answer_lock);
 }
 
+Test(engine, what_has_finished_takes_nothing_more_and_is_read_until_it_is_closed)
+{
+    struct entry late;
+    put("a");
+    engine_finish(engine);
+    entry_init(&late, "b");
+    cr_assert_eq(engine_submit(engine, &late.command), ERR_CLOSED);
+    cr_assert(is_readable("a"));
+    cr_assert_eq(live_flags(NULL), 0);
+    cr_assert_eq(engine_start(engine, 0), ERR_CLOSED, "a start that comes too late begins nothing");
+    engine_finish(engine); /* once more changes nothing */
+    restart();
+    cr_assert(is_readable("a"));
+}
+
 /* E4 */
 Test(engine, a_reader_can_wait_for_what_it_looked_at)
 {
