@@ -31,7 +31,7 @@ static enum cli_exit find_base(struct api_client *client, const struct cli *cli)
             client->base[--size] = '\0';
         return CLI_OK;
     }
-    client->config = cli_config(cli);
+    client->config = cli_config_of(cli->config_path, "-c FILE, or its API with --api URL");
     if (!client->config)
         return CLI_USAGE;
     if (!client->config->api_listen)
@@ -53,7 +53,8 @@ enum cli_exit api_open(struct api_client *client, const struct cli *cli)
                         "`samadctl token create --scope read --label me`, then SAMAD_TOKEN or "
                         "--token @FILE");
     if (strlen(cli->token) > 80 || strpbrk(cli->token, "\r\n"))
-        return cli_fail(CLI_USAGE, "--token", "this is not a token", NULL);
+        return cli_fail(CLI_USAGE, "--token", "this is not a token",
+                        "`samadctl token create` makes one; it begins with smd_");
     snprintf(client->authorization, sizeof client->authorization, "Authorization: Bearer %.80s",
              cli->token);
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -122,8 +123,7 @@ void api_print_problem(const char *what, long status, const json_t *problem)
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     fprintf(stderr, "samadctl: %s: the node refuses (%ld): %s\n", what, status,
             title ? title : "without a reason that can be read");
-    if (detail)
-        fprintf(stderr, "  next: %s\n", detail);
+    fprintf(stderr, "  next: %s\n", detail ? detail : "is this the address of a node's API?");
     json_array_foreach(json_object_get(problem, "errors"), i, fault)
     {
         const char *field = json_string_value(json_object_get(fault, "field"));

@@ -2,6 +2,7 @@
 
 #include "node/version.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +29,7 @@ enum cli_exit cli_fail(enum cli_exit code, const char *what, const char *why, co
     size_t size = strlen(why);
     while (size > 0 && why[size - 1] == '\n')
         size--;
-    fprintf(stderr, "samadctl: %s: %.*s\n", what, (int)size, why);
-    if (next)
-        fprintf(stderr, "  next: %s\n", next);
+    fprintf(stderr, "samadctl: %s: %.*s\n  next: %s\n", what, (int)size, why, next);
     return code;
 }
 
@@ -45,8 +44,14 @@ static const char *next_of(enum err err)
         return "compare `node` and `data` in the configuration: the store is another node's";
     case ERR_VERSION:
         return "it was written by another version of this program; use that one";
+    case ERR_NOMEM:
+        return "end other programs, or run it on a machine with more memory";
+    case ERR_IO:
+        return "look for the cause of the disk's or file system's error (dmesg)";
+    case ERR_FULL:
+        return "free space on the disk";
     default:
-        return NULL;
+        return "keep the disk; `samadctl log verify` says more";
     }
 }
 
@@ -55,19 +60,50 @@ enum cli_exit cli_fail_err(const char *what, enum err err)
     return cli_fail(CLI_STORE, what, err_text(err), next_of(err));
 }
 
+static const char *next_of_file(int code, bool writes)
+{
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+        return writes ? "make the folder first, or name another file" : "check the path";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return writes ? "name a file that this user may write, or run it as a user that may"
+                      : "let this user read it, or run it as a user that may";
+    case EISDIR:
+        return "name a file, this is a folder";
+    case ENOSPC:
+    case EDQUOT:
+        return "free space on that disk, or name a file on another one";
+    default:
+        return "check the path, and the disk that it is on (dmesg)";
+    }
+}
+
+enum cli_exit cli_fail_file(const char *path, int code, const char *made_by)
+{
+    const char *next = next_of_file(code, made_by == NULL);
+    return cli_fail(CLI_STORE, path, strerror(code),
+                    made_by && code == ENOENT ? made_by : next);
+}
+
 /* ---- configuration --------------------------------------------------------------------------- */
 
-struct config *cli_config_of(const char *path)
+struct config *cli_config_of(const char *path, const char *named_by)
 {
+    char next[160];
     struct config *config = NULL;
     struct buffer problems = { 0 };
     enum err err = config_load(&config, path, &problems);
     if (err != OK) {
         buffer_append_u8(&problems, '\0');
+        snprintf(next, sizeof next,
+                 err == ERR_NOT_FOUND ? "name the node's configuration with %s"
+                                      : "correct it, or name another file with %s",
+                 named_by);
         cli_fail(CLI_USAGE, "the configuration cannot be used",
-                 problems.size > 1 ? (const char *)problems.data : err_text(err),
-                 err == ERR_NOT_FOUND ? "name the node's configuration with -c FILE"
-                                      : "correct it, or name another file with -c FILE");
+                 problems.size > 1 ? (const char *)problems.data : err_text(err), next);
     }
     buffer_close(&problems);
     return config;
@@ -75,7 +111,7 @@ struct config *cli_config_of(const char *path)
 
 struct config *cli_config(const struct cli *cli)
 {
-    return cli_config_of(cli->config_path);
+    return cli_config_of(cli->config_path, "-c FILE");
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -101,7 +137,7 @@ bool cli_number(const struct cli *cli, const char *option, uint64_t min, uint64_
                 uint64_t fallback, uint64_t *number)
 {
     const char *text = cli_value(cli, option);
-    char *end, why[96];
+    char *end, what[48], why[96], next[96];
     *number = fallback;
     if (!text)
         return true;
@@ -109,7 +145,9 @@ bool cli_number(const struct cli *cli, const char *option, uint64_t min, uint64_
     if (*text < '0' || *text > '9' || *end || value < min || value > max) {
         snprintf(why, sizeof why, "'%.24s' is not a number from %llu to %llu", text,
                  (unsigned long long)min, (unsigned long long)max);
-        cli_fail(CLI_USAGE, option, why, NULL);
+        snprintf(what, sizeof what, "--%s", option);
+        snprintf(next, sizeof next, "`samadctl %s --help` says what it is for", cli->command->name);
+        cli_fail(CLI_USAGE, what, why, next);
         return false;
     }
     *number = value;
@@ -160,7 +198,8 @@ static bool take_global(struct cli *cli, int index, enum asked *asked)
         cli->json = strcmp(optarg, "json") == 0;
         if (cli->json || strcmp(optarg, "table") == 0)
             return true;
-        cli_fail(CLI_USAGE, "--output", "is json or table", NULL);
+        cli_fail(CLI_USAGE, "--output", "is json or table", "-o json for programs, -o table for "
+                                                            "people");
         return false;
     case GLOBAL_API:
         cli->api = optarg;
@@ -250,22 +289,26 @@ static const struct cli_command *find_command(int count, char **words, int *used
     return found;
 }
 
-static enum cli_exit unknown_command(const char *word)
+static bool is_of_group(const struct cli_command *command, const char *word)
 {
-    bool is_group = false;
     size_t size = strlen(word);
-    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-        const char *name = CLI_COMMANDS[i].name;
-        if (strncmp(name, word, size) != 0 || name[size] != ' ')
-            continue;
-        if (!is_group)
-            fprintf(stderr, "samadctl: %s: which one?\n", word);
-        is_group = true;
-        fprintf(stderr, "  %-18s %s\n", name, CLI_COMMANDS[i].summary);
-    }
-    return is_group ? CLI_USAGE
-                    : cli_fail(CLI_USAGE, word, "there is no such command",
-                               "`samadctl help` lists them");
+    return strncmp(command->name, word, size) == 0 && command->name[size] == ' ';
+}
+
+enum cli_exit cli_unknown_command(const char *word, const char *second)
+{
+    char what[96];
+    bool is_group = false;
+    for (size_t i = 0; i < CLI_COMMAND_COUNT && !is_group; i++)
+        is_group = is_of_group(&CLI_COMMANDS[i], word);
+    if (!is_group)
+        return cli_fail(CLI_USAGE, word, "there is no such command", "`samadctl help` lists them");
+    snprintf(what, sizeof what, "%.40s%s%.40s", word, second ? " " : "", second ? second : "");
+    cli_fail(CLI_USAGE, what, second ? "there is no such command" : "which one?", "one of these");
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
+        if (is_of_group(&CLI_COMMANDS[i], word))
+            fprintf(stderr, "  %-18s %s\n", CLI_COMMANDS[i].name, CLI_COMMANDS[i].summary);
+    return CLI_USAGE;
 }
 
 /* An @FILE holds the token, so that it stands in no list of processes. */
@@ -277,12 +320,17 @@ static bool read_token(struct cli *cli, char *memory, size_t size)
         cli->token = NULL;
     if (!cli->token || cli->token[0] != '@')
         return true;
+    errno = 0;
     FILE *file = fopen(cli->token + 1, "r");
     bool read = file && fgets(memory, (int)size, file);
+    char why[160];
+    snprintf(why, sizeof why, "the token cannot be read from this file: %s",
+             errno ? strerror(errno) : "it is empty");
     if (file)
         fclose(file);
     if (!read) {
-        cli_fail(CLI_USAGE, cli->token + 1, "the token cannot be read from this file", NULL);
+        cli_fail(CLI_USAGE, cli->token + 1, why,
+                 "name the file that holds it with --token @FILE; `samadctl token create` makes one");
         return false;
     }
     memory[strcspn(memory, "\r\n ")] = '\0';
@@ -347,7 +395,10 @@ enum cli_exit cli_main(int count, char **arguments)
     }
     cli.command = find_command(count - first, arguments + first, &used);
     if (!cli.command)
-        return unknown_command(arguments[first]);
+        return cli_unknown_command(arguments[first],
+                                   first + 1 < count && arguments[first + 1][0] != '-'
+                                       ? arguments[first + 1]
+                                       : NULL);
     /* The last word of the name stands where getopt expects a program's. */
     first += used - 1;
     return run(&cli, count - first, arguments + first);

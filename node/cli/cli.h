@@ -62,15 +62,23 @@ const char *cli_value(const struct cli *cli, const char *option);
 bool cli_number(const struct cli *cli, const char *option, uint64_t min, uint64_t max,
                 uint64_t fallback, uint64_t *number);
 
-/* Says a failure: "samadctl: WHAT: WHY", and "  next: NEXT" unless NULL. Returns `code`. */
-enum cli_exit cli_fail(enum cli_exit code, const char *what, const char *why, const char *next);
-/* The same for an error of a store or file. */
+/* Says a failure: "samadctl: WHAT: WHY" and "  next: NEXT"; there is always something that can be done
+ * next. Returns `code`. */
+enum cli_exit cli_fail(enum cli_exit code, const char *what, const char *why, const char *next)
+    __attribute__((nonnull));
+/* The same for an error of a store. */
 enum cli_exit cli_fail_err(const char *what, enum err err);
+/* The same for a file that cannot be read or written, by its errno. `made_by` says where such a file
+ * comes from ("`samadctl …` makes one"), for one that should be there; NULL for one to be written. */
+enum cli_exit cli_fail_file(const char *path, int code, const char *made_by);
+
+/* Says that there is no such command, and lists those that begin with `word`. `second` may be NULL. */
+enum cli_exit cli_unknown_command(const char *word, const char *second);
 
 /* The configuration that -c names; NULL after saying every problem. */
 struct config *cli_config(const struct cli *cli);
-/* Another one, as `audit` needs them. */
-struct config *cli_config_of(const char *path);
+/* Another one; `named_by` is what names it, for who did not mean it: "-c FILE". */
+struct config *cli_config_of(const char *path, const char *named_by);
 
 /* Help and completion, made from the table. */
 extern const char CLI_EXIT_CODES[];

@@ -66,7 +66,8 @@ static enum cli_exit run_audit(struct audit *audit, int count, char **paths)
     enum cli_exit result = CLI_OK;
     for (int i = 0; i < count && result == CLI_OK; i++) {
         struct local province;
-        result = local_open(&province, paths[i], LOCAL_KEYS_REQUIRED);
+        result = local_open_as(&province, paths[i], "audit --hub HUB.conf PROVINCE.conf ...",
+                               LOCAL_KEYS_REQUIRED);
         if (result == CLI_OK && province.config->role != ROLE_PROVINCE)
             result = cli_fail(CLI_USAGE, paths[i], "is the configuration of a hub",
                               "samadctl audit --hub HUB.conf PROVINCE.conf ...");
@@ -93,7 +94,7 @@ static enum cli_exit read_snapshots(const struct cli *cli, struct audit *audit,
         return CLI_OK;
     if (given < 3)
         return cli_fail(CLI_USAGE, "audit", "--cut-from, --cut-to and --held-before go together",
-                        NULL);
+                        "`samadctl audit --help` says what each of the three is");
     for (size_t i = 0; i < 3 && result == CLI_OK; i++)
         result = snapshot_read(&snapshots[i], cli_value(cli, options[i]));
     audit->cut_from = &snapshots[0];
@@ -111,7 +112,8 @@ enum cli_exit cmd_audit(struct cli *cli, int count, char **arguments)
         return cli_fail(CLI_USAGE, "audit", "a hub and at least one province are compared",
                         "samadctl audit --hub HUB.conf PROVINCE.conf ...");
     enum cli_exit result =
-        local_open(&hub, hub_path, snapshot ? LOCAL_KEYS_IF_READABLE : LOCAL_KEYS_REQUIRED);
+        local_open_as(&hub, hub_path, "--hub FILE",
+                      snapshot ? LOCAL_KEYS_IF_READABLE : LOCAL_KEYS_REQUIRED);
     if (result != CLI_OK || snapshot) {
         if (result == CLI_OK)
             result = snapshot_write(&hub, snapshot);

@@ -94,7 +94,8 @@ static enum cli_exit export_log(const struct cli *cli, const struct local *local
     enum err err = newest_note(local, number, &note, &checkpoint);
     if (err != OK) {
         result = err == ERR_NOT_FOUND
-                     ? cli_fail(CLI_NO, "export", "no checkpoint covers this log yet", NULL)
+                     ? cli_fail(CLI_NO, "export", "no checkpoint covers this log yet",
+                                "try again when it has got its first records")
                      : cli_fail_err("the newest checkpoint", err);
         goto out;
     }
@@ -119,7 +120,9 @@ static enum cli_exit export_log(const struct cli *cli, const struct local *local
     if (err != OK)
         result = cli_fail(CLI_STORE, "export",
                           export->tiles.failure[0] ? export->tiles.failure : err_text(err),
-                          export->tiles.failure[0] ? NULL : "`samadctl log verify` says more");
+                          export->tiles.failure[0] ? "name a folder on a disk with room that this user "
+                                                    "may write"
+                                                  : "`samadctl log verify` says more");
     else if (cli->json)
         answer_json(json_pack("{s:s, s:I, s:s}", "log", origin, "size", (json_int_t)checkpoint.size,
                               "folder", folder));

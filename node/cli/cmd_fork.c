@@ -115,7 +115,8 @@ static enum cli_exit write_proof(const struct local *local, uint32_t number, con
     enum cli_exit result = CLI_OK;
     enum err err = find_proof(local, number, &stored, &evidence);
     if (err == ERR_NOT_FOUND) {
-        result = cli_fail(CLI_NO, "fork show", "there is no proof of a fork of this log", NULL);
+        result = cli_fail(CLI_NO, "fork show", "there is no proof of a fork of this log",
+                          "`samadctl fork show` lists the logs that have one");
     } else if (err != OK) {
         result = cli_fail_err("the fork's proof", err);
     } else {
@@ -123,7 +124,7 @@ static enum cli_exit write_proof(const struct local *local, uint32_t number, con
         bool written = file && fwrite(evidence.proof.data, 1, evidence.proof.size, file) ==
                                    evidence.proof.size;
         if (!file || fclose(file) != 0 || !written)
-            result = cli_fail(CLI_STORE, path, strerror(errno), NULL);
+            result = cli_fail_file(path, errno, NULL);
     }
     buffer_close(&stored);
     return result;

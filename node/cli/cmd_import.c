@@ -57,7 +57,9 @@ static enum cli_exit open_files(struct cli *cli, const char *path, char state_pa
     import->oldest = import->next = 1;
     import->file = fopen(path, "r");
     if (!import->file)
-        return cli_fail(CLI_STORE, path, strerror(errno), NULL);
+        return cli_fail_file(path, errno,
+                             "check the path; `samadctl request import --help` says what the file "
+                             "holds");
     if (cli_value(cli, "resume")) {
         if (import_resume(import))
             fprintf(stderr, "going on behind line %" PRIu64 "\n", import->oldest - 1);
@@ -65,7 +67,7 @@ static enum cli_exit open_files(struct cli *cli, const char *path, char state_pa
             rewind(import->file);
     }
     if (codes && !(import->codes = open_codes(codes, import->oldest - 1)))
-        return cli_fail(CLI_STORE, codes, strerror(errno), NULL);
+        return cli_fail_file(codes, errno, NULL);
     return CLI_OK;
 }
 
@@ -100,7 +102,7 @@ enum cli_exit cmd_request_import(struct cli *cli, int count, char **arguments)
     if (result == CLI_OK)
         result = run(cli, import);
     if (import->codes && fclose(import->codes) != 0 && result == CLI_OK)
-        result = cli_fail(CLI_STORE, cli_value(cli, "codes"), strerror(errno), NULL);
+        result = cli_fail_file(cli_value(cli, "codes"), errno, NULL);
     if (import->file)
         fclose(import->file);
     api_close(&client);

@@ -20,7 +20,7 @@ static enum cli_exit write_file(const char *path, const char *text)
     bool written = file && fputs(text, file) >= 0 && fputc('\n', file) != EOF;
     if (file && path)
         written = fclose(file) == 0 && written;
-    return written ? CLI_OK : cli_fail(CLI_STORE, path ? path : "stdout", strerror(errno), NULL);
+    return written ? CLI_OK : cli_fail_file(path ? path : "stdout", errno, NULL);
 }
 
 enum cli_exit cmd_receipt_export(struct cli *cli, int count, char **arguments)
@@ -39,7 +39,8 @@ enum cli_exit cmd_receipt_export(struct cli *cli, int count, char **arguments)
     api_close(&client);
     char *text = answer ? json_dumps(answer, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
     if (result == CLI_OK && !text)
-        result = cli_fail(CLI_UNREACHABLE, path, "the answer is not JSON", NULL);
+        result = cli_fail(CLI_UNREACHABLE, path, "the answer is not JSON",
+                          "is this the address of a node's API?");
     else if (result == CLI_OK)
         result = write_file(cli_value(cli, "file"), text);
     free(text);
@@ -49,19 +50,22 @@ enum cli_exit cmd_receipt_export(struct cli *cli, int count, char **arguments)
 
 /* ---- verify ---------------------------------------------------------------------------------- */
 
+#define RECEIPT_FROM "`samadctl receipt export CODE --file FILE` at the node makes one"
+
 static enum cli_exit read_file(const char *path, struct buffer *content)
 {
     char block[65536];
     size_t size;
+    errno = 0;
     FILE *file = fopen(path, "rb");
     if (!file)
-        return cli_fail(CLI_STORE, path, strerror(errno), NULL);
+        return cli_fail_file(path, errno, RECEIPT_FROM);
     while ((size = fread(block, 1, sizeof block, file)) > 0 &&
            content->size <= RECEIPT_FILE_SIZE_MAX)
         buffer_append(content, block, size);
-    bool failed = ferror(file) || content->err != OK;
+    int code = ferror(file) ? errno : content->err != OK ? ENOMEM : 0;
     fclose(file);
-    return failed ? cli_fail(CLI_STORE, path, "cannot be read", NULL) : CLI_OK;
+    return code ? cli_fail_file(path, code, RECEIPT_FROM) : CLI_OK;
 }
 
 static bool read_key(const struct cli *cli, const char *option, struct sign_public *memory,
@@ -157,10 +161,13 @@ enum cli_exit cmd_receipt_verify(struct cli *cli, int count, char **arguments)
     enum cli_exit result = read_file(arguments[0], &content);
     if (result == CLI_OK &&
         receipt_file_verify(buffer_bytes(&content), &pins, &claim, reason) != OK) {
-        fprintf(stderr, "samadctl: %s: not proven: %s\n", arguments[0], reason);
+        char why[RECEIPT_FILE_REASON_MAX + 16];
+        snprintf(why, sizeof why, "not proven: %s", reason);
+        result = cli_fail(CLI_NO, arguments[0], why,
+                          "ask for the file anew (`samadctl receipt export CODE` at the node); as it "
+                          "is, it proves nothing");
         if (cli->json)
             puts("{\"proven\": false}");
-        result = CLI_NO;
     } else if (result == CLI_OK && cli->json) {
         print_claim_json(&claim);
     } else if (result == CLI_OK) {

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NOT_UTF8_NEXT "type it in a terminal that speaks UTF-8 (`locale charmap`)"
+
 /* Opens, calls, closes. */
 static enum cli_exit call(struct cli *cli, const char *method, const char *path, const json_t *body,
                           const char *key, json_t **answer)
@@ -56,7 +58,7 @@ enum cli_exit cmd_request_add(struct cli *cli, int count, char **arguments)
         const char *value = cli_value(cli, MEMBERS[i].option);
         if (value && json_object_set_new(body, MEMBERS[i].member, json_string(value)) != 0) {
             json_decref(body);
-            return cli_fail(CLI_USAGE, MEMBERS[i].option, "is not UTF-8 text", NULL);
+            return cli_fail(CLI_USAGE, MEMBERS[i].option, "is not UTF-8 text", NOT_UTF8_NEXT);
         }
     }
     if (!json_object_get(body, "kind"))
@@ -117,7 +119,7 @@ enum cli_exit cmd_request_show(struct cli *cli, int count, char **arguments)
     if (factor) {
         json_t *body = json_pack("{s:s, s:s}", "code", code, "factor", factor);
         if (!body)
-            return cli_fail(CLI_USAGE, "--factor", "is not UTF-8 text", NULL);
+            return cli_fail(CLI_USAGE, "--factor", "is not UTF-8 text", NOT_UTF8_NEXT);
         result = call(cli, "POST", "/v1/lookups", body, NULL, &answer);
         json_decref(body);
     } else {
@@ -206,7 +208,7 @@ enum cli_exit cmd_request_erase(struct cli *cli, int count, char **arguments)
         return CLI_USAGE;
     json_t *body = json_pack("{s:s}", "reason", reason);
     if (!body)
-        return cli_fail(CLI_USAGE, "--reason", "is not UTF-8 text", NULL);
+        return cli_fail(CLI_USAGE, "--reason", "is not UTF-8 text", NOT_UTF8_NEXT);
     snprintf(path, sizeof path, "/v1/requests/%s/erase", code);
     enum cli_exit result = call(cli, "POST", path, body, NULL, &answer);
     json_decref(body);

@@ -106,7 +106,9 @@ enum cli_exit cmd_keygen(struct cli *cli, int count, char **arguments)
     } else {
         buffer_append_u8(&problem, '\0');
         result = cli_fail(CLI_STORE, "the keys cannot be made",
-                          problem.size > 1 ? (const char *)problem.data : err_text(err), NULL);
+                          problem.size > 1 ? (const char *)problem.data : err_text(err),
+                          "run it as the user that runs samadd, or correct `keys` in the "
+                          "configuration");
     }
     buffer_close(&problem);
     config_free(config);
@@ -124,7 +126,8 @@ enum cli_exit cmd_config_check(struct cli *cli, int count, char **arguments)
     enum cli_exit result = CLI_OK;
     if (site_check(config, &problems) != OK) {
         buffer_append_u8(&problems, '\0');
-        result = cli_fail(CLI_USAGE, cli->config_path, (const char *)problems.data, NULL);
+        result = cli_fail(CLI_USAGE, cli->config_path, (const char *)problems.data,
+                          "correct what is named, then check again");
     } else if (cli->json) {
         answer_json(json_pack("{s:s, s:b}", "config", cli->config_path, "ok", 1));
     } else {

@@ -9,6 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *next_of(enum err err)
+{
+    switch (err) {
+    case ERR_NOT_FOUND:
+        return "`samadctl token list` shows the ids";
+    case ERR_INVALID:
+        return "`samadctl token create --help` says what may be given";
+    case ERR_MALFORMED:
+        return "correct or remove that line; until then a running samadd goes on with the tokens "
+               "that it read before: what is revoked now stays in force";
+    default:
+        return "`samadctl keygen` makes the folder; run this as the user that runs samadd";
+    }
+}
+
 static enum cli_exit fail_tokens(const char *what, enum err err, struct buffer *problem)
 {
     buffer_append_u8(problem, '\0');
@@ -16,9 +31,7 @@ static enum cli_exit fail_tokens(const char *what, enum err err, struct buffer *
                     : err == ERR_INVALID ? CLI_USAGE
                                          : CLI_STORE,
                     what, problem->size > 1 ? (const char *)problem->data : err_text(err),
-                    err == ERR_MALFORMED ? "until then a running samadd goes on with the tokens it "
-                                           "read before: what is revoked now stays in force"
-                                         : NULL);
+                    next_of(err));
 }
 
 /* "30d", "12h"; 0 seconds when it is nothing of the sort. */

@@ -188,8 +188,7 @@ static enum cli_exit help_of(int count, char **arguments)
         found = true;
     }
     return found ? CLI_OK
-                 : cli_fail(CLI_USAGE, arguments[0], "there is no such command",
-                            "`samadctl help` lists them");
+                 : cli_unknown_command(arguments[0], count > 1 ? arguments[1] : NULL);
 }
 
 enum cli_exit cmd_help(struct cli *cli, int count, char **arguments)
@@ -210,7 +209,8 @@ enum cli_exit cmd_completion(struct cli *cli, int count, char **arguments)
     (void)cli;
     (void)count;
     if (strcmp(arguments[0], "bash") != 0)
-        return cli_fail(CLI_USAGE, arguments[0], "only bash is known", NULL);
+        return cli_fail(CLI_USAGE, arguments[0], "only bash is known",
+                        "samadctl completion bash");
     cli_completion();
     return CLI_OK;
 }

@@ -33,7 +33,7 @@ static enum cli_exit fail_store(const char *data, enum err err)
     buffer_append_u8(&what, '\0');
     buffer_append_u8(&next, '\0');
     cli_fail(CLI_STORE, "the store cannot be read", (const char *)what.data,
-             next.size > 1 ? (const char *)next.data : NULL);
+             next.size > 1 ? (const char *)next.data : "keep the disk, and look into samadd's log");
     buffer_close(&what);
     buffer_close(&next);
     return CLI_STORE;
@@ -41,9 +41,15 @@ static enum cli_exit fail_store(const char *data, enum err err)
 
 enum cli_exit local_open(struct local *local, const char *config_path, enum local_keys keys)
 {
+    return local_open_as(local, config_path, "-c FILE", keys);
+}
+
+enum cli_exit local_open_as(struct local *local, const char *config_path, const char *named_by,
+                            enum local_keys keys)
+{
     char path[4096];
     memset(local, 0, sizeof *local);
-    local->config = cli_config_of(config_path);
+    local->config = cli_config_of(config_path, named_by);
     if (!local->config)
         return CLI_USAGE;
     enum cli_exit result = load_keys(local, keys);

@@ -20,6 +20,9 @@ enum local_keys {
 
 /* Says the problem itself. local_close() also after a failure. */
 enum cli_exit local_open(struct local *local, const char *config_path, enum local_keys keys);
+/* The same of a configuration that something else than -c names ("--hub FILE"). */
+enum cli_exit local_open_as(struct local *local, const char *config_path, const char *named_by,
+                            enum local_keys keys);
 void local_close(struct local *local);
 
 /* The key that signs logs of `node`; false when neither keys nor configuration know it. */

@@ -12,7 +12,7 @@ enum cli_exit snapshot_write(const struct local *local, const char *path)
     struct log_state state;
     FILE *file = fopen(path, "w");
     if (!file)
-        return cli_fail(CLI_STORE, path, strerror(errno), NULL);
+        return cli_fail_file(path, errno, NULL);
     struct store_txn txn = store_begin_read(log_store_environment(local->logs));
     enum err err = txn.err;
     uint32_t count = log_count(local->logs, &txn);
@@ -26,7 +26,7 @@ enum cli_exit snapshot_write(const struct local *local, const char *path)
     store_abort(&txn);
     bool failed = ferror(file) != 0;
     if (fclose(file) != 0 || failed)
-        return cli_fail(CLI_STORE, path, "cannot be written", NULL);
+        return cli_fail_file(path, errno, NULL);
     return err == OK ? CLI_OK : cli_fail_err("the logs", err);
 }
 
@@ -48,6 +48,8 @@ static bool read_line(struct snapshot *snapshot, char *line)
     return true;
 }
 
+#define SNAPSHOT_FROM "`samadctl audit --hub NODE.conf --snapshot FILE` makes one"
+
 enum cli_exit snapshot_read(struct snapshot *snapshot, const char *path)
 {
     char line[LOG_ORIGIN_SIZE_MAX + 32];
@@ -55,11 +57,11 @@ enum cli_exit snapshot_read(struct snapshot *snapshot, const char *path)
     memset(snapshot, 0, sizeof *snapshot);
     FILE *file = fopen(path, "r");
     if (!file)
-        return cli_fail(CLI_STORE, path, strerror(errno), "`samadctl audit --snapshot` makes one");
+        return cli_fail_file(path, errno, SNAPSHOT_FROM);
     while (good && fgets(line, sizeof line, file))
         good = read_line(snapshot, line);
     fclose(file);
-    return good ? CLI_OK : cli_fail(CLI_USAGE, path, "is not a snapshot of log sizes", NULL);
+    return good ? CLI_OK : cli_fail(CLI_USAGE, path, "is not a snapshot of log sizes", SNAPSHOT_FROM);
 }
 
 void snapshot_close(struct snapshot *snapshot)
