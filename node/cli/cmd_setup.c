@@ -55,19 +55,20 @@ static void print_snippets(const struct config *config, const char *link, const 
                            const char *receipt)
 {
     if (config->role == ROLE_HUB)
-        printf("For the provinces' configuration:\n\n"
+        printf("For the configuration of each province of this hub, and of each other hub:\n\n"
                "hub \"%s\" {\n"
-               "    address = \"%s\"   # as the provinces reach it\n"
+               "    address = \"%s\"   # as they reach it\n"
                "    link_key = \"%s\"\n"
                "    log_key = \"%s\"\n"
-               "    receipt_key = \"%s\"\n}\n\n",
+               "    receipt_key = \"%s\"\n}\n",
                config->node, config->replication_listen ? config->replication_listen : "HOST:PORT",
                link, log, receipt);
-    printf("For the hubs' configuration:\n\n"
-           "province \"%s\" {\n"
-           "    link_key = \"%s\"\n"
-           "    log_key = \"%s\"\n}\n",
-           config->node, link, log);
+    else
+        printf("For the configuration of each hub of this province:\n\n"
+               "province \"%s\" {\n"
+               "    link_key = \"%s\"\n"
+               "    log_key = \"%s\"\n}\n",
+               config->node, link, log);
 }
 
 static void print_keys(const struct cli *cli, const struct config *config,

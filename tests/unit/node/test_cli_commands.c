@@ -167,7 +167,7 @@ Test(cli, init_and_keygen_may_be_repeated_and_change_nothing_then)
     folder_remove(folder);
 }
 
-Test(cli, a_hub_prints_its_section_for_provinces_with_all_three_keys)
+Test(cli, a_hub_prints_its_section_with_all_three_keys_and_says_where_it_goes)
 {
     char folder[FOLDER_PATH_SIZE], conf[FOLDER_PATH_SIZE];
     struct buffer out = { 0 };
@@ -177,6 +177,14 @@ Test(cli, a_hub_prints_its_section_for_provinces_with_all_three_keys)
     cr_expect(strstr(text(&out), "link_key = \""));
     cr_expect(strstr(text(&out), "log_key = \""));
     cr_expect(strstr(text(&out), "receipt_key = \""));
+    cr_expect(strstr(text(&out), "For the configuration of each province of this hub"));
+    cr_expect_not(strstr(text(&out), "province \"centre\""), "a hub is nobody's province");
+    buffer_clear(&out);
+    folder_remove(folder);
+    make_site(folder, conf, "province");
+    cr_assert_eq(CLI(&out, "-c", conf, "keygen"), CLI_OK);
+    cr_expect(strstr(text(&out), "For the configuration of each hub of this province"));
+    cr_expect(strstr(text(&out), "province \"ardabil\""));
     buffer_close(&out);
     folder_remove(folder);
 }
