@@ -1,5 +1,7 @@
 #include "node/config.h"
 
+#include "node/casework/province.h"
+
 #include <confuse.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -7,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#define RECEIPTS_MAX 1000
 
 /* Where an option stands in the file: libconfuse knows it only while it reads. */
 struct place {
@@ -18,39 +23,41 @@ struct place {
 /* libconfuse's callbacks carry no context, so the load in progress is kept per thread. */
 static _Thread_local struct {
     const char *path;
-    struct buffer *problems;
+    struct buffer *problems, *unready;
     struct place *places;
     size_t place_count;
+    int line;     /* of the last error of syntax */
+    bool partial; /* it ended the reading: nothing can be said of what is not there */
 } loading;
 
 /* ---- problems ---------------------------------------------------------------------------- */
 
-static void problem(const char *place, int line, const char *section, const char *text)
+static void say(struct buffer *out, const char *place, int line, const char *section,
+                const char *text)
 {
     char number[16] = "";
-    struct buffer *problems = loading.problems;
     if (line > 0)
         snprintf(number, sizeof number, ":%d", line);
-    buffer_append_string(problems, place);
-    buffer_append_string(problems, number);
-    buffer_append_string(problems, ": ");
-    buffer_append_string(problems, section);
-    buffer_append_string(problems, text);
-    buffer_append_string(problems, "\n");
+    buffer_append_string(out, place);
+    buffer_append_string(out, number);
+    buffer_append_string(out, ": ");
+    buffer_append_string(out, section);
+    buffer_append_string(out, text);
+    buffer_append_string(out, "\n");
 }
 
-/* Says what is wrong with `option`, with its line when it stands in the file. */
-static void fault(cfg_t *section, const char *option, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void fault(cfg_t *section, const char *option, const char *format, ...)
+static void problem(const char *place, int line, const char *text)
 {
-    char text[512], name[128] = "";
+    say(loading.problems, place, line, "", text);
+}
+
+/* What is wrong with `option`, with its line when it stands in the file. */
+static void say_of(struct buffer *out, cfg_t *section, const char *option, const char *format,
+                   va_list args)
+{
+    char text[768], name[128] = "";
     int line = 0;
-    va_list args;
-    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     for (size_t i = 0; i < loading.place_count; i++)
         if (loading.places[i].section == section && strcmp(loading.places[i].option, option) == 0)
             line = loading.places[i].line;
@@ -58,14 +65,40 @@ static void fault(cfg_t *section, const char *option, const char *format, ...)
         snprintf(name, sizeof name, "%s \"%.64s\": ", cfg_name(section), cfg_title(section));
     else if (strcmp(cfg_name(section), "root") != 0) /* libconfuse's name for the file itself */
         snprintf(name, sizeof name, "%s: ", cfg_name(section));
-    problem(loading.path, line, name, text);
+    if (line > 0 || !loading.partial)
+        say(out, loading.path, line, name, text);
+}
+
+/* The file cannot be used. */
+static void fault(cfg_t *section, const char *option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void fault(cfg_t *section, const char *option, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_of(loading.problems, section, option, format, args);
+    va_end(args);
+}
+
+/* It can be used, but for starting the node. */
+static void unready(cfg_t *section, const char *option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void unready(cfg_t *section, const char *option, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_of(loading.unready, section, option, format, args);
+    va_end(args);
 }
 
 static void config_on_error(cfg_t *cfg, const char *format, va_list args)
 {
     char line[400];
     vsnprintf(line, sizeof line, format, args);
-    problem(cfg && cfg->filename ? cfg->filename : loading.path, cfg ? cfg->line : 0, "", line);
+    loading.line = cfg ? cfg->line : 0;
+    problem(cfg && cfg->filename ? cfg->filename : loading.path, cfg ? cfg->line : 0, line);
 }
 
 /* libconfuse would take the last of two values, and nobody would know which one is in force. */
@@ -77,7 +110,7 @@ static void refuse_second(cfg_t *cfg, const char *option)
             continue;
         snprintf(text, sizeof text, "%s is already set in line %d; keep one of the two", option,
                  loading.places[i].line);
-        problem(loading.path, cfg->line, "", text);
+        problem(loading.path, cfg->line, text);
         return;
     }
 }
@@ -141,8 +174,11 @@ bool address_is_loopback(const char *address)
 
 /* ---- one section each -------------------------------------------------------------------- */
 
+/* `samadctl keygen` must run before the other side's keys are known, so zeros, as the examples have
+ * them, are taken until the node is to start. */
 static void read_key(cfg_t *cfg, const char *option, uint8_t out[KEY_SIZE])
 {
+    static const uint8_t zero[KEY_SIZE];
     const char *hex = cfg_getstr(cfg, option);
     memset(out, 0, KEY_SIZE);
     if (!hex || !*hex)
@@ -150,6 +186,8 @@ static void read_key(cfg_t *cfg, const char *option, uint8_t out[KEY_SIZE])
               option);
     else if (hex_decode(out, KEY_SIZE, hex, strlen(hex)) != OK)
         fault(cfg, option, "%s is not 64 lower-case hexadecimal digits", option);
+    else if (memcmp(out, zero, KEY_SIZE) == 0)
+        unready(cfg, option, "%s is zero; the other side prints it with `samadctl keygen`", option);
 }
 
 /* `option` is NULL for a section's title. */
@@ -217,23 +255,40 @@ static enum err read_provinces(struct config *config, cfg_t *cfg)
     return OK;
 }
 
+/* Read as a string: libconfuse's own numbers end the reading of the file at the first that is none,
+ * or beyond a long. */
 static size_t read_size(cfg_t *cfg, const char *option, long min, long max)
 {
-    long value = cfg_getint(cfg, option);
-    if (value < min || value > max) {
-        fault(cfg, option, "%s = %ld is outside %ld..%ld", option, value, min, max);
-        return (size_t)min;
-    }
-    return (size_t)value;
+    const char *text = cfg_getstr(cfg, option);
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end)
+        fault(cfg, option, "%s = %.64s is not a number from %ld to %ld", option, text, min, max);
+    else if (errno == ERANGE || value < min || value > max)
+        fault(cfg, option, "%s = %.64s is outside %ld..%ld", option, text, min, max);
+    else
+        return (size_t)value;
+    return (size_t)min;
+}
+
+static char *read_file_name(cfg_t *cfg, const char *option)
+{
+    char *path = copy_string(cfg_getstr(cfg, option));
+    if (path && access(path, R_OK) != 0)
+        unready(cfg, option, "%s = \"%s\": %s", option, path, strerror(errno));
+    return path;
 }
 
 static void read_api(struct config *config, cfg_t *cfg)
 {
     config->api_listen = read_address(cfg, "listen");
-    config->api_tls_certificate = copy_string(cfg_getstr(cfg, "tls_certificate"));
-    config->api_tls_key = copy_string(cfg_getstr(cfg, "tls_key"));
+    config->api_tls_certificate = read_file_name(cfg, "tls_certificate");
+    config->api_tls_key = read_file_name(cfg, "tls_key");
     config->api_connections_max = (unsigned)read_size(cfg, "connections_max", 1, 65536);
     bool has_tls = config->api_tls_certificate && config->api_tls_key;
+    if (loading.partial)
+        return; /* the rest may stand where nothing was read */
     char host[256], port[8];
     if (config->api_listen && address_split(config->api_listen, host, port) == OK &&
         !address_is_loopback(config->api_listen) && !has_tls)
@@ -250,6 +305,9 @@ static void read_replication(struct config *config, cfg_t *cfg)
 {
     config->replication_listen = read_address(cfg, "listen");
     config->catch_ups_max = (unsigned)read_size(cfg, "catch_ups_max", 1, 1000);
+    if (config->role == ROLE_HUB && config->province_count > 0 && !config->replication_listen)
+        unready(cfg, "listen",
+                "listen is missing: where the provinces connect, \"host:port\"");
 }
 
 static void read_storage(struct config *config, cfg_t *cfg)
@@ -277,12 +335,11 @@ static void read_journal(struct config *config, cfg_t *cfg)
 /* After the hubs were read. */
 static void read_national(struct config *config, cfg_t *cfg)
 {
-    long receipts = cfg_getint(cfg, "receipts");
-    config->national_receipts = (unsigned)receipts;
-    if (config->role == ROLE_PROVINCE &&
-        (receipts < 1 || (config->hub_count > 0 && (size_t)receipts > config->hub_count)))
-        fault(cfg, "receipts", "receipts must be between 1 and the number of hubs (%zu)",
-              config->hub_count);
+    config->national_receipts = (unsigned)read_size(cfg, "receipts", 1, RECEIPTS_MAX);
+    if (config->role == ROLE_PROVINCE && config->hub_count > 0 && !loading.partial &&
+        config->national_receipts > config->hub_count)
+        fault(cfg, "receipts", "receipts = %u is more than there are hubs (%zu)",
+              config->national_receipts, config->hub_count);
 }
 
 static void read_role(struct config *config, cfg_t *cfg)
@@ -296,10 +353,25 @@ static void read_role(struct config *config, cfg_t *cfg)
         fault(cfg, "role", "role must be \"province\" or \"hub\"");
 }
 
+/* The number of the province is in each tracking code, so a node of another name registers nothing. */
+static void check_province(const struct config *config, cfg_t *cfg)
+{
+    char names[512] = "";
+    if (config->role != ROLE_PROVINCE || config->node[0] == '\0' ||
+        province_by_node(bytes_of_string(config->node)))
+        return;
+    for (size_t i = 0; i < PROVINCE_COUNT; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? ", " : "",
+                 PROVINCES[i].node);
+    unready(cfg, "node", "node = \"%s\": no province has this name; they are: %s", config->node,
+            names);
+}
+
 static enum err read_all(struct config *config, cfg_t *cfg)
 {
     read_name(cfg, "node", config->node);
     read_role(config, cfg);
+    check_province(config, cfg);
     config->data = copy_string(cfg_getstr(cfg, "data"));
     config->keys = copy_string(cfg_getstr(cfg, "keys"));
     if (!config->data)
@@ -307,7 +379,6 @@ static enum err read_all(struct config *config, cfg_t *cfg)
     if (!config->keys)
         fault(cfg, "keys", "keys is missing: the folder that `samadctl keygen` filled");
     read_api(config, cfg_getsec(cfg, "api"));
-    read_replication(config, cfg_getsec(cfg, "replication"));
     read_storage(config, cfg_getsec(cfg, "storage"));
     read_journal(config, cfg_getsec(cfg, "journal"));
     enum err err = read_hubs(config, cfg);
@@ -315,6 +386,7 @@ static enum err read_all(struct config *config, cfg_t *cfg)
         err = read_provinces(config, cfg);
     if (err != OK)
         return err;
+    read_replication(config, cfg_getsec(cfg, "replication"));
     read_national(config, cfg_getsec(cfg, "national"));
     return loading.problems->size > 0 ? ERR_INVALID : loading.problems->err;
 }
@@ -338,10 +410,23 @@ static bool is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* What stands before an error of syntax is checked all the same. */
+static enum err read_part(struct config *config, cfg_t *cfg)
+{
+    char text[128];
+    loading.partial = true;
+    enum err err = read_all(config, cfg);
+    snprintf(text, sizeof text,
+             "nothing behind line %d could be read; it is checked when that line is corrected",
+             loading.line);
+    problem(loading.path, 0, text);
+    return err == ERR_NOMEM ? err : ERR_INVALID;
+}
+
 static enum err read_file(struct config *config, cfg_t *cfg)
 {
     if (is_folder(loading.path)) {
-        problem(loading.path, 0, "",
+        problem(loading.path, 0,
                 "is a folder; name the configuration file in it, for example samad.conf");
         return ERR_INVALID;
     }
@@ -350,13 +435,11 @@ static enum err read_file(struct config *config, cfg_t *cfg)
         return read_all(config, cfg);
     case CFG_FILE_ERROR: {
         enum err err = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-        problem(loading.path, 0, "", strerror(errno));
+        problem(loading.path, 0, strerror(errno));
         return err;
     }
     default:
-        problem(loading.path, 0, "",
-                "could not be read on from there; what follows is checked when that is corrected");
-        return ERR_INVALID;
+        return read_part(config, cfg);
     }
 }
 
@@ -365,24 +448,24 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
     cfg_opt_t api[] = { CFG_STR("listen", NULL, CFGF_NONE),
                         CFG_STR("tls_certificate", NULL, CFGF_NONE),
                         CFG_STR("tls_key", NULL, CFGF_NONE),
-                        CFG_INT("connections_max", 1024, CFGF_NONE), CFG_END() };
+                        CFG_STR("connections_max", "1024", CFGF_NONE), CFG_END() };
     cfg_opt_t replication[] = { CFG_STR("listen", NULL, CFGF_NONE),
-                                CFG_INT("catch_ups_max", 32, CFGF_NONE), CFG_END() };
-    cfg_opt_t storage[] = { CFG_INT("map_mib", 4096, CFGF_NONE),
-                            CFG_INT("reserve_mib", 64, CFGF_NONE),
-                            CFG_INT("memory_mib", 128, CFGF_NONE),
-                            CFG_INT("queue_max", 4096, CFGF_NONE),
-                            CFG_INT("group_max", 256, CFGF_NONE),
-                            CFG_INT("verify_mib_per_s", 4, CFGF_NONE), CFG_END() };
+                                CFG_STR("catch_ups_max", "32", CFGF_NONE), CFG_END() };
+    cfg_opt_t storage[] = { CFG_STR("map_mib", "4096", CFGF_NONE),
+                            CFG_STR("reserve_mib", "64", CFGF_NONE),
+                            CFG_STR("memory_mib", "128", CFGF_NONE),
+                            CFG_STR("queue_max", "4096", CFGF_NONE),
+                            CFG_STR("group_max", "256", CFGF_NONE),
+                            CFG_STR("verify_mib_per_s", "4", CFGF_NONE), CFG_END() };
     cfg_opt_t journal[] = { CFG_STR("path", NULL, CFGF_NONE),
-                            CFG_INT("segment_mib", 64, CFGF_NONE),
-                            CFG_INT("keep_mib", 16384, CFGF_NONE), CFG_END() };
+                            CFG_STR("segment_mib", "64", CFGF_NONE),
+                            CFG_STR("keep_mib", "16384", CFGF_NONE), CFG_END() };
     cfg_opt_t hub[] = { CFG_STR("address", NULL, CFGF_NONE), CFG_STR("link_key", NULL, CFGF_NONE),
                         CFG_STR("log_key", NULL, CFGF_NONE),
                         CFG_STR("receipt_key", NULL, CFGF_NONE), CFG_END() };
     cfg_opt_t province[] = { CFG_STR("link_key", NULL, CFGF_NONE),
                              CFG_STR("log_key", NULL, CFGF_NONE), CFG_END() };
-    cfg_opt_t national[] = { CFG_INT("receipts", 1, CFGF_NONE), CFG_END() };
+    cfg_opt_t national[] = { CFG_STR("receipts", "1", CFGF_NONE), CFG_END() };
     cfg_opt_t options[] = { CFG_STR("node", NULL, CFGF_NONE),
                             CFG_STR("role", NULL, CFGF_NONE),
                             CFG_STR("data", NULL, CFGF_NONE),
@@ -407,6 +490,7 @@ enum err config_load(struct config **out, const char *path, struct buffer *probl
     }
     loading.path = path;
     loading.problems = problems;
+    loading.unready = &config->unready;
     cfg_set_error_function(cfg, config_on_error);
     err = read_file(config, cfg);
 out:
@@ -436,5 +520,6 @@ void config_free(struct config *config)
     free(config->api_tls_certificate);
     free(config->api_tls_key);
     free(config->replication_listen);
+    buffer_close(&config->unready);
     free(config);
 }

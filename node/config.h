@@ -51,6 +51,8 @@ struct config {
     char *journal_path;     /* NULL: no journal */
     size_t journal_segment_size, journal_keep_size;
     uint64_t verify_rate;   /* bytes a second of the background verification */
+    struct buffer unready;  /* what must be put right before the node starts, but not before `keygen`
+                               and other commands run: lines as of config_load's problems */
 };
 
 /* Reads and checks the whole file. On ERR_INVALID `problems` holds one line per problem,

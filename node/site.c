@@ -501,46 +501,6 @@ enum err site_open(struct site **out, const struct config *config, uv_loop_t *lo
     return err;
 }
 
-static void add_problem(struct buffer *problems, const char *what, const char *why)
-{
-    say(problems, OK, what, why);
-    buffer_append_string(problems, "\n");
-}
-
-/* `samadctl keygen` must run before the other side's keys are known, so the configuration may hold
- * the examples' zeros until the node is to start. */
-static void check_peer_key(struct buffer *problems, const char *peer, const char *name,
-                           const uint8_t key[KEY_SIZE])
-{
-    static const uint8_t zero[KEY_SIZE];
-    char what[128];
-    if (memcmp(key, zero, KEY_SIZE) != 0)
-        return;
-    snprintf(what, sizeof what, "%s: %s", peer, name);
-    add_problem(problems, what, "is zero; the other side prints it with `samadctl keygen`");
-}
-
-static void check_peers(const struct config *config, struct buffer *problems)
-{
-    for (size_t i = 0; i < config->hub_count; i++) {
-        const struct config_hub *hub = &config->hubs[i];
-        check_peer_key(problems, hub->name, "link_key", hub->link_key.bytes);
-        check_peer_key(problems, hub->name, "log_key", hub->log_key.bytes);
-        check_peer_key(problems, hub->name, "receipt_key", hub->receipt_key.bytes);
-    }
-    for (size_t i = 0; i < config->province_count; i++) {
-        const struct config_province *province = &config->provinces[i];
-        check_peer_key(problems, province->name, "link_key", province->link_key.bytes);
-        check_peer_key(problems, province->name, "log_key", province->log_key.bytes);
-    }
-}
-
-static void check_readable(struct buffer *problems, const char *path)
-{
-    if (path && access(path, R_OK) != 0)
-        add_problem(problems, path, strerror(errno));
-}
-
 enum err site_check(const struct config *config, struct buffer *problems)
 {
     struct keyring keyring;
@@ -555,23 +515,10 @@ enum err site_check(const struct config *config, struct buffer *problems)
         tokens_close(tokens);
     else
         buffer_append_string(problems, "\n");
-    size_t before = problems->size;
-    if (config->role == ROLE_PROVINCE && config->api_listen &&
-        !province_by_node(bytes_of_string(config->node))) {
-        buffer_append_string(problems, "node = \"");
-        buffer_append_string(problems, config->node);
-        buffer_append_string(problems, "\": no province has this name (tracking codes begin with "
-                                       "the province's number)\n");
-    }
-    if (config->role == ROLE_HUB && config->province_count > 0 && !config->replication_listen)
-        buffer_append_string(problems, "replication: listen is missing: where the provinces "
-                                       "connect, \"host:port\"\n");
-    check_peers(config, problems);
-    check_readable(problems, config->api_tls_certificate);
-    check_readable(problems, config->api_tls_key);
+    buffer_append_bytes(problems, buffer_bytes(&config->unready));
     if (err == OK)
         err = tokens_err;
-    return err == OK && problems->size > before ? ERR_INVALID : err;
+    return err == OK && config->unready.size > 0 ? ERR_INVALID : err;
 }
 
 /* ---- running ---- */

@@ -26,7 +26,8 @@ enum site_exit {
 struct engine;
 struct site;
 
-/* Checks what can be checked without opening a store: keys, tokens, names. One line a problem. */
+/* Checks what can be checked without opening a store: keys, tokens, and what the configuration's
+ * `unready` says. One line a problem. */
 enum err site_check(const struct config *config, struct buffer *problems);
 
 /* `config` must live until site_close(). ERR_BUSY when another process holds the data folder. On

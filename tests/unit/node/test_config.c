@@ -110,6 +110,27 @@ Test(config, a_typo_does_not_hide_the_problems_behind_it_and_each_has_its_line)
     free(problems);
 }
 
+Test(config, numbers_that_are_none_or_out_of_range_are_all_named)
+{
+    struct config *config;
+    char *problems = load(GOOD_HEAD "storage {\n    map_mib = 99999999999999999999\n"
+                                    "    reserve_mib = many\n    queue_max = -1\n"
+                                    "    group_max = 1025\n    memory_mib = 12x\n}\n"
+                                    "api { connections_max = 0 }\nnational { receipts = 0 }\n",
+                          ERR_INVALID, &config);
+    cr_expect(strstr(problems, "conf:6: storage: map_mib = 99999999999999999999 is outside 16.."),
+              "%s", problems);
+    cr_expect(strstr(problems, "conf:7: storage: reserve_mib = many is not a number from 1 to "),
+              "%s", problems);
+    cr_expect(strstr(problems, "conf:8: storage: queue_max = -1 is outside 16.."), "%s", problems);
+    cr_expect(strstr(problems, "conf:9: storage: group_max = 1025 is outside 1..1024"), "%s",
+              problems);
+    cr_expect(strstr(problems, "conf:10: storage: memory_mib = 12x is not a number"), "%s", problems);
+    cr_expect(strstr(problems, "conf:12: api: connections_max = 0 is outside"), "%s", problems);
+    cr_expect(strstr(problems, "conf:13: national: receipts = 0 is outside"), "%s", problems);
+    free(problems);
+}
+
 Test(config, an_option_that_is_set_twice_is_a_problem)
 {
     struct config *config;
@@ -122,11 +143,18 @@ Test(config, an_option_that_is_set_twice_is_a_problem)
 Test(config, behind_an_error_of_syntax_nothing_is_read_and_that_is_said)
 {
     struct config *config;
-    char *problems = load(GOOD_HEAD "api { listen \"127.0.0.1:1\" }\nprot = 1\n", ERR_INVALID,
+    char *problems = load("node = \"ardabil\"\nrole = \"king\"\nstorage { group_max = 0 }\n"
+                          "national { receipts = 2 }\n" GOOD_HUB
+                          "api { listen \"127.0.0.1:1\" }\nprot = 1\n", ERR_INVALID,
                           &config);
-    cr_expect(strstr(problems, "conf:5: missing equal sign after option 'listen'"), "%s", problems);
-    cr_expect(strstr(problems, "could not be read on from there"), "%s", problems);
+    cr_expect(strstr(problems, "conf:6: missing equal sign after option 'listen'"), "%s", problems);
+    cr_expect(strstr(problems, "conf: nothing behind line 6 could be read"), "%s", problems);
     cr_expect(!strstr(problems, "prot"), "%s", problems);
+    cr_expect(strstr(problems, "conf:2: role must be"), "%s", problems);
+    cr_expect(strstr(problems, "conf:3: storage: group_max = 0"), "what is before: %s", problems);
+    cr_expect(!strstr(problems, "missing:") && !strstr(problems, "data is missing") &&
+                  !strstr(problems, "receipts"),
+              "it may stand behind: %s", problems);
     free(problems);
 }
 

@@ -21,7 +21,11 @@ struct home {
     struct config *config;
 };
 
-static void home_open(struct home *home, const char *node, const char *role)
+#define LISTENS "api { listen = \"127.0.0.1:0\" }\nreplication { listen = \"127.0.0.1:0\" }\n"
+
+/* With `sections` in its configuration. */
+static void home_open_with(struct home *home, const char *node, const char *role,
+                           const char *sections)
 {
     char path[128], keys[128];
     struct buffer problem = { 0 };
@@ -35,15 +39,19 @@ static void home_open(struct home *home, const char *node, const char *role)
     cr_assert_not_null(file);
     fprintf(file,
             "node = \"%s\"\nrole = \"%s\"\ndata = \"%s/data\"\nkeys = \"%s\"\n"
-            "api { listen = \"127.0.0.1:0\" }\nreplication { listen = \"127.0.0.1:0\" }\n"
-            "storage { map_mib = 64  reserve_mib = 1 }\n",
-            node, role, home->folder, keys);
+            "storage { map_mib = 64  reserve_mib = 1 }\n%s",
+            node, role, home->folder, keys, sections);
     cr_assert_eq(fclose(file), 0);
     enum err err = config_load(&home->config, path, &problem);
     cr_assert_eq(err, OK, "%.*s", (int)problem.size, (const char *)problem.data);
     cr_assert_eq(keyring_create(keys, &problem), OK);
     buffer_close(&problem);
     cr_assert_eq(uv_loop_init(&home->loop), 0);
+}
+
+static void home_open(struct home *home, const char *node, const char *role)
+{
+    home_open_with(home, node, role, LISTENS);
 }
 
 static void home_close(struct home *home)
@@ -143,20 +151,26 @@ Test(site, a_replication_address_in_use_is_said_in_words_and_nothing_is_left_beh
     home_close(&other);
 }
 
+static void expect_check(const struct home *home, enum err expected, const char *words)
+{
+    struct buffer problems = { 0 };
+    cr_expect_eq(site_check(home->config, &problems), expected);
+    cr_expect(says(&problems, words), "'%s' is not in %.*s", words, (int)problems.size,
+              (const char *)problems.data);
+    buffer_close(&problems);
+}
+
 Test(site, the_check_names_a_missing_key_and_a_node_that_is_no_province)
 {
     struct home home;
-    struct buffer problems = { 0 };
     char path[128];
-    home_open(&home, "atlantis", "province");
-    cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
-    cr_assert(says(&problems, "atlantis"));
-    buffer_clear(&problems);
+    home_open_with(&home, "atlantis", "province", ""); /* also one that has no API */
+    expect_check(&home, ERR_INVALID,
+                 "samad.conf:1: node = \"atlantis\": no province has this name; they are: ");
+    expect_check(&home, ERR_INVALID, "ardabil");
     snprintf(path, sizeof path, "%s/keys/receipt.key", home.folder);
     cr_assert_eq(unlink(path), 0);
-    cr_assert_neq(site_check(home.config, &problems), OK);
-    cr_assert(says(&problems, "receipt.key"));
-    buffer_close(&problems);
+    expect_check(&home, ERR_NOT_FOUND, "receipt.key");
     home_close(&home);
 }
 
@@ -186,45 +200,41 @@ Test(site, an_api_address_in_use_is_refused_and_not_shared)
     home_close(&home);
 }
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define ONE   "1000000000000000000000000000000000000000000000000000000000000000"
+
 Test(site, the_check_names_a_key_that_is_still_zero_and_a_certificate_that_is_not_there)
 {
     struct home home;
-    struct config_hub hub = { .name = "centre", .log_key.bytes = { 1 } };
-    struct buffer problems = { 0 };
-    home_open(&home, "ardabil", "province");
-    cr_assert_eq(site_check(home.config, &problems), OK);
-    free(home.config->hubs);
-    home.config->hubs = calloc(1, sizeof hub);
-    home.config->hubs[0] = hub;
-    home.config->hub_count = 1;
-    home.config->api_tls_certificate = strdup("/nonexistent/certificate.pem");
-    cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
-    cr_assert(says(&problems, "centre: link_key: is zero"));
-    cr_assert(says(&problems, "centre: receipt_key: is zero"));
-    cr_assert_not(says(&problems, "log_key"));
-    cr_assert(says(&problems, "/nonexistent/certificate.pem: No such file"));
-    buffer_close(&problems);
+    home_open_with(&home, "ardabil", "province",
+                   "hub \"centre\" {\n    address = \"127.0.0.1:1\"\n    link_key = \"" ZEROS
+                   "\"\n    log_key = \"" ONE "\"\n    receipt_key = \"" ZEROS "\"\n}\n"
+                   "api {\n    listen = \"127.0.0.1:0\"\n"
+                   "    tls_certificate = \"/nonexistent/certificate.pem\"\n"
+                   "    tls_key = \"/dev/null\"\n}\n");
+    expect_check(&home, ERR_INVALID, "samad.conf:8: hub \"centre\": link_key is zero; ");
+    expect_check(&home, ERR_INVALID, "samad.conf:10: hub \"centre\": receipt_key is zero; ");
+    expect_check(&home, ERR_INVALID,
+                 "samad.conf:14: api: tls_certificate = \"/nonexistent/certificate.pem\": No such");
+    cr_expect_not(says(&home.config->unready, "log_key is") ||
+                  says(&home.config->unready, "tls_key"));
     home_close(&home);
 }
 
 Test(site, the_check_of_a_hub_of_provinces_wants_to_know_where_they_connect)
 {
+    static const char province[] = "province \"ardabil\" { link_key = \"" ONE "\" log_key = \"" ONE
+                                   "\" }\n";
     struct home home;
-    struct config_province province = { .name = "ardabil",
-                                        .link_key.bytes = { 1 },
-                                        .log_key.bytes = { 2 } };
-    struct buffer problems = { 0 };
-    home_open(&home, "centre", "hub");
-    free(home.config->provinces);
-    home.config->provinces = calloc(1, sizeof province);
-    home.config->provinces[0] = province;
-    home.config->province_count = 1;
-    cr_assert_eq(site_check(home.config, &problems), OK);
-    free(home.config->replication_listen);
-    home.config->replication_listen = NULL;
-    cr_assert_eq(site_check(home.config, &problems), ERR_INVALID);
-    cr_assert(says(&problems, "replication: listen is missing"));
-    buffer_close(&problems);
+    char sections[512];
+    snprintf(sections, sizeof sections, "%s%s", LISTENS, province);
+    home_open_with(&home, "centre", "hub", sections);
+    struct buffer none = { 0 };
+    cr_expect_eq(site_check(home.config, &none), OK);
+    cr_expect_eq(none.size, 0);
+    home_close(&home);
+    home_open_with(&home, "centre", "hub", province);
+    expect_check(&home, ERR_INVALID, "samad.conf: replication: listen is missing");
     home_close(&home);
 }
 
