@@ -68,11 +68,14 @@ static enum err key_read(const char *path, const char *purpose, uint8_t seed[KEY
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &info) != 0) {
-        say(problem, path, errno == ENOENT ? "missing; `samadctl keygen` makes it"
-                                           : strerror(errno));
+        int code = errno;
+        say(problem, path, code == ENOENT ? "missing; `samadctl keygen` makes it"
+                                          : strerror(code));
+        if (code == EACCES)
+            buffer_append_string(problem, "; it belongs to the user that runs samadd (chown)");
         if (fd >= 0)
             close(fd);
-        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+        return code == ENOENT ? ERR_NOT_FOUND : ERR_IO;
     }
     ssize_t size = read(fd, line, sizeof line - 1);
     close(fd);

@@ -111,6 +111,20 @@ static bool parse_line(const char *line, struct entry *entry)
            hex_decode(entry->secret.bytes, HASH_SIZE, secret, strlen(secret)) == OK;
 }
 
+/* Its own line of words, for whoever asks (`problem` may be NULL). */
+static enum err say_unreadable(struct buffer *problem, const char *path, int code)
+{
+    if (!problem)
+        return ERR_IO;
+    buffer_append_string(problem, path);
+    buffer_append_string(problem, ": ");
+    buffer_append_string(problem, strerror(code));
+    buffer_append_string(problem, code == EISDIR
+                                      ? "; remove it, `samadctl token create` makes the file"
+                                      : "; the user that runs samadd must be able to read it");
+    return ERR_IO;
+}
+
 static enum err read_table(const char *path, struct table *table, struct buffer *problem)
 {
     char line[512];
@@ -121,7 +135,7 @@ static enum err read_table(const char *path, struct table *table, struct buffer 
     if (!file && errno == ENOENT)
         return OK;
     if (!file)
-        return ERR_IO;
+        return say_unreadable(problem, path, errno);
     while (err == OK && fgets(line, sizeof line, file)) {
         number++;
         if (line[0] == '\n' || line[0] == '#')
@@ -146,7 +160,7 @@ static enum err read_table(const char *path, struct table *table, struct buffer 
         }
     }
     if (ferror(file))
-        err = ERR_IO;
+        err = say_unreadable(problem, path, errno);
     fclose(file);
     if (err != OK) {
         free(table->entries);

@@ -309,6 +309,20 @@ Test(tokens, a_file_damaged_later_keeps_the_list_in_force_and_is_a_problem_until
     buffer_close(&problem);
 }
 
+Test(tokens, a_list_that_cannot_be_read_is_named, .init = make_folder, .fini = remove_folder)
+{
+    struct tokens *tokens;
+    struct buffer problem = { 0 };
+    char path[96];
+    snprintf(path, sizeof path, "%s/tokens", folder);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_expect_eq(tokens_open(&tokens, folder, &problem), ERR_IO);
+    buffer_append_u8(&problem, 0);
+    cr_expect(strstr((char *)problem.data, "/tokens: Is a directory; remove it"), "%s",
+              (char *)problem.data);
+    buffer_close(&problem);
+}
+
 Test(tokens, scopes_are_words)
 {
     unsigned scopes;
