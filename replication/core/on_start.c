@@ -26,6 +26,18 @@ void core_on_log_loaded(struct core *core, const struct event_log_loaded *event)
     core_fetch_parents(core, log, event->parents, event->parent_count);
 }
 
+/* Own logs that what is held names and that are not here: an old copy was put back, or the process ended,
+ * while they were being handed back. Hubs announce tips, and those may be here: nobody else would
+ * notice. Of a forked log it may be the other branch; hubs announce those in any case. */
+static void alarm_what_lacks(struct core *core)
+{
+    for (size_t i = 0; i < core->log_count; i++) {
+        struct log *log = core->logs[i];
+        if (log->own && !log->frozen && log->named > log->held.size)
+            core_alarm_log(core, log, ALARM_ROLLBACK, core->options.node, log->held.size, log->named);
+    }
+}
+
 void core_on_start(struct core *core)
 {
     core->started = true;
@@ -35,5 +47,6 @@ void core_on_start(struct core *core)
             core->peers[i].connect_at_ms = core->now_ms;
     for (size_t i = 0; i < core->log_count; i++)
         core_receipt_consider(core, core->logs[i]);
+    alarm_what_lacks(core);
     core_incarnation_hubs_answered(core);
 }

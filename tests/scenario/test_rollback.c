@@ -115,6 +115,37 @@ Test(rollback, a_log_that_comes_back_before_its_parent_is_named_when_that_is_her
     world_free(world);
 }
 
+/* Hubs announce tips. A copy made, or a process ended, while logs are handed back may hold those and
+ * lack what they name: nothing that is announced tells of it. Found by samad-sim, profile put-back. */
+Test(rollback, a_node_that_holds_the_tips_and_lacks_what_they_name_is_noticed)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store empty = { 0 };
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    restart(world, ardabil);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &empty);
+    world->meddle = lose_the_first_log;
+    node_start(ardabil);
+    world_wait(world, 3000);
+    cr_assert_eq(world_count(world, "ardabil ! ROLLBACK by ardabil ardabil/hub/b2 held=0 seen=1\n"), 1);
+    world_forget_transcript(world);
+    world->meddle = NULL;
+    restart(world, ardabil);
+    cr_assert_eq(world_count(world, "ardabil ! ROLLBACK by ardabil ardabil/hub/b1 held=0 seen=5\n"), 1);
+    world_wait(world, 60000);
+    cr_assert(node_holds_all_of(ardabil, hub));
+
+    world_forget_transcript(world);
+    restart(world, ardabil);
+    cr_assert_eq(world_count(world, "ROLLBACK"), 0, "it lacks nothing any more");
+    world_free(world);
+}
+
 Test(rollback, a_restored_node_that_could_not_ask_goes_on_and_merges_later)
 {
     struct world *world;
