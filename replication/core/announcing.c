@@ -112,6 +112,16 @@ void core_announce_branch(struct core *core, struct log *log, const struct link 
     }
 }
 
+/* Does the peer, that does not follow the log, have to hear of its growth? When it lacks that and learns
+ * of it in no other way; and, being a hub, when what was handed back lacks its receipt, whether it has
+ * said over this link that it holds the log or not: it need not announce what another one names. */
+static bool is_growth_announced(const struct flow *flow, const struct log *log,
+                                const struct peer *peer)
+{
+    bool lacks = flow->offered < log->held.covered && (core_log_is_tip(log) || flow->asked);
+    return lacks || (!log->live && lacks_receipt(log, peer));
+}
+
 void core_announce_growth(struct core *core, struct log *log)
 {
     for (size_t i = 0; i < core->link_count; i++) {
@@ -124,8 +134,7 @@ void core_announce_growth(struct core *core, struct log *log)
             continue;
         if (flow->subscribed)
             core_sending_ready(link, flow);
-        else if (flow->offered < log->held.covered ? core_log_is_tip(log) || flow->asked
-                                                   : !log->live && lacks_receipt(log, link->peer))
+        else if (is_growth_announced(flow, log, link->peer))
             core_announce_one(core, link, log);
     }
 }

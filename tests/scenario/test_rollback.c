@@ -497,3 +497,40 @@ Test(rollback, a_log_named_only_by_one_that_cannot_be_shown_is_handed_back_all_t
     cr_assert_eq(back->main.count, 10);
     world_free(world);
 }
+
+/* Its store answers when the next link has begun: after our announcement there, before the hub's. */
+static enum delivery store_the_first_log_slowly(struct node *to, struct message *message)
+{
+    if (lose_the_first_log(to, message) == LOSE)
+        to->slow = true;
+    if (message->type == MESSAGE_HELLO)
+        to->slow = false;
+    return DELIVER;
+}
+
+/* The first announcement on a link lacks the log; and once it is here, the hub, which does not announce
+ * it because another one names it, is not asked for it. */
+Test(rollback, a_log_that_was_handed_back_over_the_link_before_gets_its_receipt_again)
+{
+    struct world *world;
+    struct node *hub, *ardabil;
+    struct store empty = { 0 };
+    pair(&world, &hub, &ardabil);
+    node_write(ardabil, 4);
+    world_wait(world, 3000);
+    restart(world, ardabil);
+    node_stop(ardabil);
+    world_run(world);
+    node_restore(ardabil, &empty);
+    world->meddle = store_the_first_log_slowly;
+    node_start(ardabil);
+    world_wait(world, 3000);
+    cr_assert(ardabil->slow);
+    world_cut(world);
+    world_heal(world);
+    world_wait(world, 60000);
+    struct store_log *back = node_log(ardabil, "ardabil/hub/b1");
+    cr_assert_eq(back->main.count, 5);
+    cr_assert_eq(core_national_size(ardabil->core, &back->id, 1), 5);
+    world_free(world);
+}
