@@ -7,11 +7,11 @@
  *   sizes      HUBS (1, 2), K receipts make a record national, INCARNATIONS at most (4),
  *              RECORDS registered by call-takers, CAPACITY messages under way in each direction
  *   faults     FAULTS of all kinds; LOSSY of them take a disk back to its copy, or away;
- *              ONLY_LOSSY leaves the others out, NO_COPY the copies
+ *              ONLY_LOSSY leaves the others out, NO_COPY the copies, ONE_VICTIM the hubs' disks
  *   broken     one of the names below, each a mistake that must be found:
  *              REUSE_INCARNATION RECEIPT_BEFORE_SYNC NO_VERIFY ACCEPT_GAP NO_HAND_BACK NO_PARENTS
  *              FORGET_STEP_BACK, and what the code once did: NO_COVERING SILENT_ROLLBACK
- *              HIDDEN_BY_UNPROVEN */
+ *              HIDDEN_BY_UNPROVEN TIPS_SUFFICE NAMED_UNSAID */
 
 #ifndef HUBS
 #define HUBS 1
@@ -168,8 +168,11 @@ inline announce_growth_on(side, log)
     :: F(side, log).subscribed -> skip
     :: !F(side, log).subscribed && F(side, log).offered < D(NODE(side), log).covered &&
        (TIP(NODE(side), log) || F(side, log).asked) -> announce_one(side, log)
-    :: !F(side, log).subscribed && F(side, log).offered >= D(NODE(side), log).covered &&
-       side < HUBS && !LIVE(0, log) && RECEIPTED(side, log) < D(0, log).covered ->
+    :: !F(side, log).subscribed && side < HUBS && !LIVE(0, log) &&
+#ifdef NAMED_UNSAID
+       F(side, log).offered >= D(NODE(side), log).covered &&
+#endif
+       RECEIPTED(side, log) < D(0, log).covered ->
         announce_one(side, log)
     :: else
     fi
@@ -862,6 +865,11 @@ inline restart(node)
     if
     :: node == 0 ->
         live = NONE;
+#ifndef TIPS_SUFFICE
+        for (l : 0 .. LOGS - 1) { /* alarm_what_lacks: what is held names it */
+            node_rollback_seen = node_rollback_seen || named[AT(0, l)] > D(0, l).size
+        }
+#endif
         for (i : 0 .. HUBS - 1) { heads_known[i] = false }
         for (l : 0 .. HUBS * LOGS - 1) { holds[l] = NONE }
     :: else
@@ -940,7 +948,11 @@ inline judge_loss(node)
 }
 
 #define MAY_FAIL  (faults < FAULTS)
+#ifdef ONE_VICTIM
+#define MAY_LOSE  (lossy < LOSSY && faults < FAULTS && me == 0)
+#else
 #define MAY_LOSE  (lossy < LOSSY && faults < FAULTS)
+#endif
 #ifdef ONLY_LOSSY
 #define MAY_ERR   false
 #else
@@ -985,8 +997,8 @@ end:
 #endif
     :: d_step { MAY_LOSE -> /* the copy is put back, or an empty disk */
         put_copy_back(me);
-        restart(me);
         judge_loss(me);
+        restart(me);
         faults++;
         lossy++;
         if
