@@ -68,6 +68,7 @@ static const char *const TOLD[FAULT_COUNT] = {
     [FAULT_MEMORY] = "wire.memory",
     [FAULT_CLOCK_JUMP] = "clock.jump",
     [FAULT_CLOCK_STUCK] = "clock.stuck",
+    [FAULT_SPLIT_SYNCS] = "disk.slow", /* by half a second, until it dies between two */
 };
 
 /* The same on a second device. */

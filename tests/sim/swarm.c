@@ -248,6 +248,8 @@ static void profile_dense(struct swarm *swarm)
     swarm->burst = draw_chance(1, 2) ? 1 : (unsigned)draw_magnitude(2, 32);
     if (swarm->burst > 2 * swarm->group_max)
         swarm->burst = 2 * (unsigned)swarm->group_max; /* more, and the last ones wait too long: I22 */
+    if (swarm->burst > swarm->queue_max / 2)
+        swarm->burst = (unsigned)swarm->queue_max / 2; /* a full queue refuses, as it should */
     swarm->requests_a_day *= 2.0 / (1 + swarm->burst);
     swarm->text_size = draw_chance(1, 2) ? 0 : (size_t)draw_magnitude(256, 6000);
     swarm->idle_ns = draw_chance(1, 2) ? 0 : draw_magnitude(SIM_S, 10 * SIM_S);
