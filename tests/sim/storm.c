@@ -369,6 +369,7 @@ void storm_replace_disk(struct sim_node *node)
     recorder_lost(node, node->second.disk ? "log" : "all");
     node->damaged = false;
     node->failed_starts = 0;
+    node->short_lives = 0;
     sim_tell(node, "has an empty disk");
 }
 
@@ -819,6 +820,7 @@ static void heal_node(struct sim_node *node)
     sim_cancel(&node->crash);
     node->sync_extra_ns = 0;
     node->clock.stuck = false;
+    node->short_lives = 0;
     if (node->damaged && !node->retired)
         mend(node);
     node_pause(node, false);

@@ -22,6 +22,11 @@
 #define API_PORT         8111
 #define LIAR_PING_MS     500
 #define BACK_DELAY_NS    (2 * SIM_S) /* as the supervisor restarts what has failed */
+/* What fails within a minute is restarted later each time, as supervisors do it, after some times at
+ * once: one that reads damage again and again would start thousands of times until somebody mends it. */
+#define SHORT_LIFE_NS    (60 * SIM_S)
+#define SHORT_LIVES_MAX  16
+#define BACK_DOUBLED_MAX 7 /* 256 s */
 #define HOPELESS_DELAY_NS (3600 * SIM_S) /* weeks of starts that fail would cost minutes */
 
 struct world world;
@@ -444,6 +449,16 @@ void node_kill(struct sim_node *node, enum node_end how)
         world_on_life(node, how, false);
 }
 
+static int64_t back_delay(const struct sim_node *node)
+{
+    if (node->hopeless)
+        return HOPELESS_DELAY_NS;
+    if (node->short_lives <= SHORT_LIVES_MAX)
+        return BACK_DELAY_NS;
+    unsigned doubled = node->short_lives - SHORT_LIVES_MAX;
+    return BACK_DELAY_NS << (doubled < BACK_DOUBLED_MAX ? doubled : BACK_DOUBLED_MAX);
+}
+
 void world_on_exit(struct sim_node *node, int code)
 {
     static const char *const words[] = { "has stopped", "could not start", "is misconfigured",
@@ -455,13 +470,15 @@ void world_on_exit(struct sim_node *node, int code)
                                              : END_FAILED;
     node->exit_code = code;
     node->failed_starts += code == EXIT_START;
+    bool short_lived = how == END_FAILED && sim_now_ns() - node->clock.boot_ns < SHORT_LIFE_NS;
+    node->short_lives = short_lived ? node->short_lives + 1 : 0;
     sim_trace(node, "exit", (uint64_t)code, 0);
     sim_tell(node, "%s", code == 137 ? "is killed inside an I/O call" : words[code & 3]);
     node_release(node, how);
     if (world_on_life != NULL)
         world_on_life(node, how, false);
     if (how != END_STOPPED)
-        node_restart_after(node, node->hopeless ? HOPELESS_DELAY_NS : BACK_DELAY_NS);
+        node_restart_after(node, back_delay(node));
 }
 
 void node_stop(struct sim_node *node)

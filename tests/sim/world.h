@@ -71,6 +71,7 @@ struct sim_node {
     uint64_t disk_calls;
     int64_t sync_extra_ns;         /* a disk that has become slow */
     unsigned failed_starts;        /* one after the other */
+    unsigned short_lives;          /* one after the other: it failed soon after its start */
     bool hopeless;                 /* that they fail was told as a violation */
     bool damaged;                  /* bytes at rest were changed: its disk is not to be trusted */
     /* of the parts, each of which owns its own */
