@@ -17,6 +17,8 @@ struct request_content {
 
 /* SHA-256 over "facts" or "person", then each field in the order above as "<size>:<bytes>,". The
  * times, code, client and idempotency key are not part of it. */
+void content_digest_facts(const struct request_content *content, struct check_hash *facts);
+void content_digest_person(const struct request_content *content, struct check_hash *person);
 void content_digest(const struct request_content *content, struct check_hash *facts,
                     struct check_hash *person);
 

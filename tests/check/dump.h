@@ -8,6 +8,8 @@
 #include "tests/check/arena.h"
 #include "tests/check/history.h"
 
+struct dump_memo;
+
 struct dump_head {
     const char *log; /* origin */
     uint64_t size;
@@ -96,6 +98,7 @@ struct dump {
 struct dump_options {
     const char *label;
     const uint8_t *data_key; /* 32 bytes; NULL: person parts stay sealed */
+    struct dump_memo *memo;  /* of earlier readings with this key (dump_memo.h); NULL: none */
 };
 
 /* Reads `<data_folder>/log/data.mdb`, page by page and with a reader of its own, so that a file

@@ -1,6 +1,7 @@
 /* Batches and the records in them: storage/README.md, 3, and the invariants S1 to S4 and S6. */
 #include "tests/check/dump_reader.h"
 
+#include "tests/check/dump_memo.h"
 #include "tests/check/record.h"
 
 #include <sodium.h>
@@ -53,12 +54,6 @@ static bool batch_open(struct batch *batch, struct span value)
 
 /* ---- one record ---------------------------------------------------------------------------- */
 
-struct stored {
-    struct span header, facts, person;
-    bool person_missing;
-    struct check_hash leaf; /* as the batch says */
-};
-
 static struct span part_take(struct batch *batch, uint64_t size)
 {
     struct span part = { batch->rest.data, (size_t)size };
@@ -67,10 +62,10 @@ static struct span part_take(struct batch *batch, uint64_t size)
     return part;
 }
 
-static struct stored record_take(struct batch *batch, uint32_t index)
+static struct dump_stored record_take(struct batch *batch, uint32_t index)
 {
     const uint8_t *sizes = batch->sizes + 12 * (size_t)index;
-    struct stored stored;
+    struct dump_stored stored;
     uint64_t person = dump_big_endian(sizes + 8, 4);
     stored.header = part_take(batch, dump_big_endian(sizes, 4));
     stored.facts = part_take(batch, dump_big_endian(sizes + 4, 4));
@@ -80,7 +75,7 @@ static struct stored record_take(struct batch *batch, uint32_t index)
     return stored;
 }
 
-static void read_person(const struct dump_reading *reading, const struct stored *stored,
+static void read_person(const struct dump_reading *reading, const struct dump_stored *stored,
                         const struct check_header *header, struct dump_record *record,
                         const char **wrong)
 {
@@ -108,7 +103,7 @@ static void read_person(const struct dump_reading *reading, const struct stored 
     } else if (header->kind == CHECK_KIND_REQUEST) {
         record->person_opened = check_person_read(&record->person_content, part) == NULL;
     }
-    sodium_memzero(plain, sizeof plain);
+    sodium_memzero(plain, (size_t)size);
 }
 
 struct parents {
@@ -155,7 +150,7 @@ static void read_facts(struct dump_reading *reading, struct dump_log *log,
 
 /* NULL: the record is as it should be. */
 static const char *record_read(struct dump_reading *reading, struct dump_log *log,
-                               const struct stored *stored, struct dump_record *record)
+                               const struct dump_stored *stored, struct dump_record *record)
 {
     struct check_header header;
     record->hash = tree_leaf(stored->header.data, stored->header.size);
@@ -179,6 +174,29 @@ static const char *record_read(struct dump_reading *reading, struct dump_log *lo
     read_person(reading, stored, &header, record, &wrong);
     read_facts(reading, log, &header, stored->facts, record);
     return wrong;
+}
+
+static bool is_good(struct dump_reading *reading, struct dump_log *log,
+                    const struct dump_stored *stored, struct dump_record *record)
+{
+    const char *wrong = record_read(reading, log, stored, record);
+    record->damaged = wrong != NULL;
+    if (wrong)
+        dump_add_problem(reading->dump, log->origin, record->position, wrong);
+    return !wrong;
+}
+
+/* First records are read each time: their parents go into the dump. */
+static void record_learn(struct dump_reading *reading, struct dump_log *log,
+                         const struct dump_stored *stored, struct dump_record *record)
+{
+    struct dump_memo *memo = reading->options->memo;
+    const struct dump_record *known =
+        memo ? dump_memo_find(memo, log->origin, record->position, stored) : NULL;
+    if (known)
+        *record = *known;
+    else if (is_good(reading, log, stored, record) && memo && record->position > 0)
+        dump_memo_keep(memo, log->origin, stored, record);
 }
 
 /* ---- the batch ----------------------------------------------------------------------------- */
@@ -215,17 +233,14 @@ static void batch_records(struct dump_reading *reading, uint32_t number, uint64_
     struct dump_log *log = &reading->dump->logs[number];
     struct log_reading *state = &reading->logs[number];
     for (uint32_t i = 0; i < batch->records; i++) {
-        struct stored stored = record_take(batch, i);
+        struct dump_stored stored = record_take(batch, i);
         struct dump_record record = { .position = first + i,
                                       .client = "",
                                       .key = "",
                                       .code = "",
                                       .erased_log = "",
                                       .cause_log = "" };
-        const char *wrong = record_read(reading, log, &stored, &record);
-        record.damaged = wrong != NULL;
-        if (wrong)
-            dump_add_problem(reading->dump, log->origin, record.position, wrong);
+        record_learn(reading, log, &stored, &record);
         /* The tree goes on with the stored leaf: one damaged header is one problem. */
         if (state->whole)
             tree_append_noting(&state->tree, &stored.leaf, subtree_made, state);

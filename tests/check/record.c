@@ -182,7 +182,6 @@ static void content_close(struct request_content *content)
 const char *check_request_read(struct check_request *request, struct span facts)
 {
     struct pick pick;
-    struct check_hash unused;
     size_t fields;
     unsigned seen = 0;
     *request = (struct check_request){ 0 };
@@ -222,7 +221,7 @@ const char *check_request_read(struct check_request *request, struct span facts)
             pick_skip(&pick);
         }
     }
-    content_digest(content, &request->facts_content, &unused);
+    content_digest_facts(content, &request->facts_content);
     content_close(content);
     bool good = pick_at_end(&pick) && (seen & 0x1be) == 0x1be && is_digits(request->code, 14) &&
                 content->kind >= 1 && content->kind <= 9 && content->channel >= 1 &&
@@ -233,7 +232,6 @@ const char *check_request_read(struct check_request *request, struct span facts)
 const char *check_person_read(struct check_hash *digest, struct span person)
 {
     struct pick pick;
-    struct check_hash unused;
     struct request_content content = { 0 };
     size_t fields;
     if (!part_open(person, &pick, &fields))
@@ -262,7 +260,7 @@ const char *check_person_read(struct check_hash *digest, struct span person)
     }
     bool good = pick_at_end(&pick) && content.name && content.text;
     if (good)
-        content_digest(&content, &unused, digest);
+        content_digest_person(&content, digest);
     content_close(&content);
     return good ? NULL : "its person part is not that of a request";
 }

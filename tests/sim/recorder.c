@@ -6,6 +6,7 @@
 #include "proto/wire/message.h"
 #include "tests/check/check.h"
 #include "tests/check/dump.h"
+#include "tests/check/dump_memo.h"
 #include "tests/sim/defence.h"
 #include "tests/sim/liar.h"
 #include "tests/sim/swarm.h"
@@ -28,6 +29,7 @@ static struct {
     uint32_t hosts[SIM_NODE_MAX]; /* HISTORY_NO_HOST: not told of yet */
     uint64_t syncs[SIM_NODE_MAX][DEVICE_COUNT]; /* begun; each store has one thread that syncs */
     uint64_t records_read;
+    struct dump_memo *memos[SIM_NODE_MAX]; /* one a node: each has a data key of its own */
 } recorder;
 
 static uint32_t host_of(const struct sim_node *node)
@@ -85,6 +87,9 @@ void recorder_end(void)
 {
     history_free(recorder.history);
     recorder.history = NULL;
+    for (unsigned i = 0; i < SIM_NODE_MAX; i++)
+        dump_memo_free(recorder.memos[i]);
+    memset(recorder.memos, 0, sizeof recorder.memos);
 }
 
 /* ---- stores ---------------------------------------------------------------------------------- */
@@ -96,7 +101,12 @@ void recorder_dump(const struct sim_node *node, const char *label)
     if (access(file, F_OK) != 0)
         return; /* there is no store yet */
     struct sim_node *inside = sim_outside();
-    struct dump_options options = { .label = label, .data_key = node->keyring.data.bytes };
+    struct dump_memo **memo = &recorder.memos[node->index];
+    if (*memo == NULL)
+        *memo = dump_memo_new();
+    struct dump_options options = { .label = label,
+                                    .data_key = node->keyring.data.bytes,
+                                    .memo = *memo };
     struct dump *dump = dump_read(node->data, &options);
     require(dump != NULL);
     for (size_t i = 0; i < dump->log_count; i++)
