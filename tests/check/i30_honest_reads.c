@@ -56,9 +56,11 @@ static const struct index_request *place_of(const struct index *index, const cha
     const struct index_request *place = NULL;
     for (size_t i = 0; i < index->dump_count && !place; i++) {
         const struct index_dump *dump = &index->dumps[i];
+        if (strcmp(dump->host->node, node) != 0)
+            continue;
         size_t count = 0;
         const struct index_request *found = index_requests_of_code(dump, code, &count);
-        for (size_t k = 0; k < count && strcmp(dump->host->node, node) == 0; k++)
+        for (size_t k = 0; k < count; k++)
             if (strcmp(found[k].log->node, node) == 0 &&
                 (!place || found[k].record->position < place->record->position))
                 place = &found[k];

@@ -92,10 +92,16 @@ static int log_order(const void *a, const void *b)
     return order ? order : (int)x->branch - (int)y->branch;
 }
 
+/* Of two strings of one dump, which keeps each only once: most are the same one. */
+static int text_order(const char *a, const char *b)
+{
+    return a == b ? 0 : strcmp(a, b);
+}
+
 static int request_compare(const struct dump_record *a, const char *client, const char *key)
 {
-    int order = strcmp(a->client, client);
-    return order ? order : strcmp(a->key, key);
+    int order = text_order(a->client, client);
+    return order ? order : text_order(a->key, key);
 }
 
 static int request_order(const void *a, const void *b)
@@ -103,9 +109,9 @@ static int request_order(const void *a, const void *b)
     const struct index_request *x = a, *y = b;
     int order = request_compare(x->record, y->record->client, y->record->key);
     if (order == 0)
-        order = strcmp(x->record->code, y->record->code);
+        order = text_order(x->record->code, y->record->code);
     if (order == 0)
-        order = strcmp(x->log->origin, y->log->origin);
+        order = text_order(x->log->origin, y->log->origin);
     return order ? order : (x->record > y->record) - (x->record < y->record);
 }
 
