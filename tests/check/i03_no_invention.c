@@ -92,16 +92,22 @@ static void judge_request(const struct index *index, struct check_report *report
                    record->client, record->key, record->code, wrong);
 }
 
+static bool was_asked_for(const struct asked *asked, const char *code)
+{
+    size_t i = asked_find(asked, code, "");
+    return i < asked->count && strcmp(asked->calls[i]->call->code, code) == 0;
+}
+
+/* The record that is erased may be damaged in one copy of its log, and not have come to another. */
 static void judge_erasure(const struct index *index, struct check_report *report,
                           const struct asked *asked, const struct index_dump *dump,
                           const struct dump_log *log, const struct dump_record *record)
 {
     const struct index_log *target = index_log_of(index, record->erased_log);
-    const struct dump_record *erased =
-        target && target->main ? index_record(target->main->log, record->erased_position) : NULL;
-    if (erased && *erased->code) {
-        size_t i = asked_find(asked, erased->code, "");
-        if (i < asked->count && strcmp(asked->calls[i]->call->code, erased->code) == 0)
+    for (size_t i = 0; target && i < target->copy_count; i++) {
+        const struct dump_record *erased =
+            index_record(target->copies[i].log, record->erased_position);
+        if (erased && *erased->code && was_asked_for(asked, erased->code))
             return;
     }
     check_violated(report, "record %llu of %s at %s erases %s %llu, which nobody asked for",
