@@ -170,6 +170,11 @@ static void on_advanced(void *context, const struct checkpoint *checkpoint, stru
     replicator_advanced(site->replicator, checkpoint);
 }
 
+static void on_put_back(void *context, const struct log_id *log)
+{
+    replicator_put_back(((struct site *)context)->replicator, log);
+}
+
 static bool has_no_store(const char *data)
 {
     char path[4200];
@@ -211,6 +216,7 @@ static enum err open_engine(struct site *site, struct buffer *problem)
         .queue_max = config->queue_max,
         .group_max = config->group_max,
         .on_advanced = on_advanced,
+        .on_put_back = on_put_back,
         .on_failed = on_engine_failed,
         .context = site,
     };

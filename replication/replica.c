@@ -166,6 +166,24 @@ enum err replica_load(struct replica *replica, const char *const *hubs, size_t h
     return err;
 }
 
+enum err replica_held(struct replica *replica, const struct log_id *log,
+                      struct replica_result *result)
+{
+    struct store_txn txn = store_begin_read(replica->environment);
+    uint32_t number;
+    *result = (struct replica_result){ .parents = calloc(INCARNATION_PARENT_MAX,
+                                                         sizeof *result->parents) };
+    enum err err =
+        result->parents ? replica_log(replica, &txn, log, false, false, &number) : ERR_NOMEM;
+    if (err == OK)
+        err = replica_cursor(replica, &txn, number, &result->cursor);
+    if (err == OK)
+        err = log_parents(replica->options.logs, &txn, number, result->parents,
+                          INCARNATION_PARENT_MAX, &result->parent_count);
+    store_abort(&txn);
+    return err;
+}
+
 /* ---- storing --------------------------------------------------------------------------------- */
 
 enum err replica_store(struct replica_intake *intake, struct store_txn *txn,

@@ -71,6 +71,11 @@ struct replica_result {
 };
 void replica_result_close(struct replica_result *result);
 
+/* What is held of a log, and what its first record names, as cursor and parents of a result. Any
+ * thread. */
+enum err replica_held(struct replica *replica, const struct log_id *log,
+                      struct replica_result *result);
+
 /* One received thing on its way to the store; owns copies of all it needs. */
 struct replica_intake;
 

@@ -2,7 +2,6 @@
 
 #include "proto/base/bug.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define TXN_SIZE      ((size_t)4 << 20)
@@ -216,51 +215,11 @@ static enum err put_receipts(struct restore *restore, uint32_t number,
     return err;
 }
 
-/* Whether every parent named by the first record of a log is held as far as it is named. Of a log
- * whose first record is not in the place that is to begin it: no. */
-struct parents {
-    struct restore *restore;
-    bool held;
-};
-
-static bool parent_is_held(struct restore *restore, const struct log_head *parent)
-{
-    struct log_state state;
-    uint32_t number;
-    return log_find(restore->logs, &restore->txn, &parent->log, &number) == OK &&
-           log_state_get(restore->logs, &restore->txn, number, &state) == OK &&
-           (state.frozen || state.size >= parent->size);
-}
-
-static enum err parents_are_held(struct restore *restore, const struct journal_log *log,
-                                 const struct journal_place *place, bool *held)
-{
-    struct journal_item item;
-    struct batch_view view;
-    struct record sealed;
-    struct hash leaf;
-    *held = true;
-    enum err err = journal_read(restore->journal, log, place, &restore->scratch, &item);
-    if (err != OK || batch_open(&view, item.payload) != OK ||
-        batch_record(&view, 0, &sealed, &leaf) != OK || sealed.facts.size < SALT_SIZE)
-        return err;
-    struct bytes part = bytes_of(sealed.facts.data + SALT_SIZE, sealed.facts.size - SALT_SIZE);
-    struct incarnation_facts facts = { .parents = NULL };
-    facts.parents = calloc(INCARNATION_PARENT_MAX, sizeof *facts.parents);
-    if (!facts.parents)
-        return ERR_NOMEM;
-    /* What cannot be read names nobody. */
-    bool readable = incarnation_facts_decode(&facts, part) == OK;
-    for (size_t i = 0; readable && i < facts.parent_count && *held; i++)
-        *held = parent_is_held(restore, &facts.parents[i]);
-    free(facts.parents);
-    return OK;
-}
-
 /* Puts back what follows the end of the log in log/. */
 static enum err put_tail(struct restore *restore, const struct journal_log *log, uint32_t number)
 {
     struct log_state state;
+    uint64_t before = restore->report->records;
     enum err err = put_notes(restore, number, log);
     while (err == OK) {
         err = log_state_get(restore->logs, &restore->txn, number, &state);
@@ -277,38 +236,33 @@ static enum err put_tail(struct restore *restore, const struct journal_log *log,
         if (err == OK)
             err = restore_txn(restore);
     }
+    if (restore->grown && restore->report->records > before)
+        buffer_append(restore->grown, &log->id, sizeof log->id);
+    if (err == OK && restore->grown)
+        err = restore->grown->err;
     return err == OK ? put_receipts(restore, number, log, state.size) : err;
 }
 
+/* Also a log whose parents are not here: it stands in log/ without being folded until they are
+ * (O1), as one that a hub hands back before them. What is in both places outlives the loss of
+ * either. */
 static enum err put_log(struct restore *restore, const struct journal_log *log)
 {
     uint32_t number;
-    bool held = true;
     enum err err = log_find(restore->logs, &restore->txn, &log->id, &number);
     if (err == OK)
         return put_tail(restore, log, number);
-    const struct journal_place *place = place_at(log, 0, 0);
-    if (SAMAD_BUG(JOURNAL_NOT_PUT_BACK))
-        return OK;
-    if (err != ERR_NOT_FOUND || !place)
+    if (err != ERR_NOT_FOUND || !place_at(log, 0, 0) || SAMAD_BUG(JOURNAL_NOT_PUT_BACK))
         return err == ERR_NOT_FOUND ? OK : err;
-    err = parents_are_held(restore, log, place, &held);
-    if (err != OK || !held)
-        return err;
     err = log_create(restore->logs, &restore->txn, &log->id, &number);
     return err == OK ? put_tail(restore, log, number) : err;
 }
 
-/* Until nothing more can be put back: a log may be the parent of one before it. */
 static enum err put_back(struct restore *restore)
 {
     enum err err = OK;
-    uint64_t before;
-    do {
-        before = restore->report->records;
-        for (size_t i = 0; i < journal_log_count(restore->journal) && err == OK; i++)
-            err = put_log(restore, journal_log_at(restore->journal, i));
-    } while (err == OK && restore->report->records > before);
+    for (size_t i = 0; i < journal_log_count(restore->journal) && err == OK; i++)
+        err = put_log(restore, journal_log_at(restore->journal, i));
     return err;
 }
 
@@ -437,9 +391,11 @@ enum err restore_run(struct log_store *logs, struct journal *journal,
 }
 
 enum err restore_waiting(struct log_store *logs, struct journal *journal,
-                         const struct restore_keys *keys, struct restore_report *report)
+                         const struct restore_keys *keys, struct restore_report *report,
+                         struct buffer *grown)
 {
     struct restore restore = restore_of(logs, journal, keys, report);
+    restore.grown = grown;
     struct journal_entry *changes = logs->changes;
     logs->changes = NULL; /* it is in the journal already */
     enum err err = txn_begin(&restore);

@@ -12,9 +12,9 @@
  * What goes into log/ is verified as if a stranger had sent it: each record against its leaf hash and
  * commitments, the leaf hashes against the tree before, the root against the signed checkpoint.
  *
- * A log whose beginning, or whose parents, neither has is not put back as long as that is so: its
- * records stay in the journal and wait until the hubs have handed back what is before them, and
- * restore_waiting() then puts them behind it. */
+ * Records before which neither has others are not put back as long as that is so: they stay in the
+ * journal and wait until the hubs have handed back what is before them, and restore_waiting() then
+ * puts them behind it. */
 #ifndef STORAGE_RESTORE_H
 #define STORAGE_RESTORE_H
 
@@ -61,9 +61,12 @@ enum err restore_run(struct log_store *logs, struct journal *journal,
                      const struct restore_keys *keys, bool remake, struct restore_report *report,
                      enum err *journal_err);
 
-/* Puts back what waits and can be put back now: report->records tells how much. */
+/* Puts back what waits and can be put back now: report->records tells how much. The ids (struct
+ * log_id) of the logs concerned are appended to `grown`; with an error, some of them may be as they
+ * were. */
 enum err restore_waiting(struct log_store *logs, struct journal *journal,
-                         const struct restore_keys *keys, struct restore_report *report);
+                         const struct restore_keys *keys, struct restore_report *report,
+                         struct buffer *grown);
 
 /* Whether the newest checkpoint in the journal is signed by `key`: when it is not, the keys are
  * wrong, not log/. True also when there is none. */

@@ -21,6 +21,7 @@ struct restore {
     struct buffer scratch, person;
     struct journal_entry entry; /* on its way into the journal */
     enum err journal_err;       /* sticky: nothing further is written into it */
+    struct buffer *grown; /* ids of logs that were put back, or more of them; NULL: not asked */
 };
 
 /* Begins a transaction with room, or commits and begins the next when this one is large. */

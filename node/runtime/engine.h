@@ -32,6 +32,9 @@ struct engine_options {
                          the last command's other records */
     /* Called on the log thread whenever the main log has grown durably. */
     void (*on_advanced)(void *context, const struct checkpoint *checkpoint, struct bytes note);
+    /* Called on the log thread when a log that is not live has grown by itself: records of it
+     * waited in the journal. It is durable, and to be named by a new incarnation. */
+    void (*on_put_back)(void *context, const struct log_id *log);
     /* Called once, on any thread, when the process must stop (design D4): nothing is answered any
      * more. `what` is in words and valid during the call. */
     void (*on_failed)(void *context, enum err err, const char *what);

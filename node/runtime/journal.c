@@ -513,18 +513,29 @@ static void journal_recycle_some(struct engine *engine)
         journal_lose_failed(engine, err);
 }
 
+static void tell_put_back(struct engine *engine, struct bytes ids)
+{
+    struct log_id log;
+    for (size_t at = 0; at < ids.size && engine->options.on_put_back != NULL; at += sizeof log) {
+        memcpy(&log, ids.data + at, sizeof log);
+        engine->options.on_put_back(engine->options.context, &log);
+    }
+}
+
 /* What waited for a hub's hand-back goes behind it, as soon as that is there. */
 static void journal_put_back_waiting(struct engine *engine)
 {
     struct restore_report report;
+    struct buffer grown = { 0 };
     if (engine->journal_status.waiting == 0)
         return;
     struct restore_keys keys = keys_of(engine);
-    enum err err = restore_waiting(engine->logs, engine->journal, &keys, &report);
-    if (err == ERR_IO || err == ERR_CORRUPT) {
+    enum err err = restore_waiting(engine->logs, engine->journal, &keys, &report, &grown);
+    if (err == ERR_IO || err == ERR_CORRUPT)
         engine_fail(engine, ERR_IO, store_failure(log_store_environment(engine->logs)));
-        return;
-    }
+    else
+        tell_put_back(engine, buffer_bytes(&grown));
+    buffer_close(&grown);
     if (err != OK)
         return;
     engine_lock(engine);
@@ -535,7 +546,6 @@ static void journal_put_back_waiting(struct engine *engine)
         return;
     log_event(LOG_EVENT_WARNING, "log.rebuilt", "records", log_number((int64_t)report.records),
               "from", "the journal, behind what was handed back", NULL);
-    engine_reopen(engine, INCARNATION_MERGE);
 }
 
 void journal_tick(struct engine *engine)

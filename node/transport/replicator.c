@@ -292,86 +292,16 @@ static void on_connect_failed(void *context, const char *node, const char *why)
     replicator_step(replicator, &event);
 }
 
-/* ---- the own log ---- */
-
-void replicator_advanced(struct replicator *replicator, const struct checkpoint *checkpoint)
-{
-    pthread_mutex_lock(&replicator->lock);
-    if (replicator->deaf) {
-        pthread_mutex_unlock(&replicator->lock);
-        return;
-    }
-    struct own_log *last = replicator->advanced_count > 0
-                               ? &replicator->advanced[replicator->advanced_count - 1]
-                               : NULL;
-    if (last && log_id_equal(&last->log, &checkpoint->log))
-        last->size = checkpoint->size;
-    else if (replicator->advanced_count < OWN_LOG_MAX)
-        replicator->advanced[replicator->advanced_count++] =
-            (struct own_log){ .log = checkpoint->log, .size = checkpoint->size };
-    else /* the loop sleeps through a storm of incarnations: the last one counts */
-        *last = (struct own_log){ .log = checkpoint->log, .size = checkpoint->size };
-    uv_async_send(&replicator->wake);
-    pthread_mutex_unlock(&replicator->lock);
-}
-
-static void close_live(struct replicator *replicator)
-{
-    struct event event = { .type = EVENT_LOG_CLOSED, .own_log = { .log = replicator->live } };
-    if (replicator->has_live)
-        replicator_step(replicator, &event);
-}
-
-static void open_live(struct replicator *replicator, const struct own_log *own)
-{
-    struct log_store *logs = engine_logs(replicator->options.engine);
-    struct event event = { .type = EVENT_LOG_OPENED,
-                           .own_log = { .log = own->log, .size = own->size } };
-    struct log_head *parents = calloc(INCARNATION_PARENT_MAX, sizeof *parents);
-    uint32_t number;
-    struct store_txn txn = store_begin_read(log_store_environment(logs));
-    enum err err = parents ? log_find(logs, &txn, &own->log, &number) : ERR_NOMEM;
-    if (err == OK)
-        err = log_parents(logs, &txn, number, parents, INCARNATION_PARENT_MAX,
-                          &event.own_log.parent_count);
-    store_abort(&txn);
-    if (err != OK)
-        replicator->options.failed(replicator->options.context, err, "the log just opened");
-    event.own_log.parents = parents;
-    replicator->live = own->log;
-    replicator->has_live = true;
-    char origin[LOG_ORIGIN_SIZE_MAX + 1];
-    log_id_origin(&own->log, origin);
-    log_event(LOG_EVENT_INFO, "log.opened", "log", origin, "parents",
-              log_number((int64_t)event.own_log.parent_count), NULL);
-    replicator_step(replicator, &event);
-    free(parents);
-}
-
-static void own_log_grew(struct replicator *replicator, const struct own_log *own)
-{
-    if (replicator->has_live && log_id_equal(&replicator->live, &own->log)) {
-        struct event event = { .type = EVENT_LOG_ADVANCED,
-                               .own_log = { .log = own->log, .size = own->size } };
-        replicator_step(replicator, &event);
-    } else {
-        close_live(replicator);
-        open_live(replicator, own);
-    }
-}
-
 static void on_wake(uv_async_t *wake)
 {
     struct replicator *replicator = wake->data;
-    struct own_log advanced[OWN_LOG_MAX];
+    struct own_news news;
     pthread_mutex_lock(&replicator->lock);
-    size_t count = replicator->advanced_count;
-    memcpy(advanced, replicator->advanced, count * sizeof *advanced);
-    replicator->advanced_count = 0;
+    own_news_take(replicator, &news);
     pthread_mutex_unlock(&replicator->lock);
-    for (size_t i = 0; i < count; i++)
-        own_log_grew(replicator, &advanced[i]);
-    lane_answer(replicator);
+    own_news_grown(replicator, &news);
+    lane_answer(replicator); /* of everything stored before that: a cursor never goes back */
+    own_news_put_back(replicator, &news);
     replicator_release(replicator);
 }
 
@@ -541,6 +471,7 @@ enum err replicator_open(struct replicator **out, const struct replicator_option
     replicator->options = *options;
     replicator->tick_at_ms = UINT64_MAX;
     replicator->done_last = &replicator->done_first;
+    replicator->own.put_back_last = &replicator->own.put_back_first;
     pthread_mutex_init(&replicator->lock, NULL);
     init_handles(replicator);
     replicator->message = calloc(1, sizeof *replicator->message);
@@ -570,6 +501,7 @@ void replicator_free(struct replicator *replicator)
         return;
     core_free(replicator->core);
     replica_free(replicator->replica);
+    put_back_free(replicator->own.put_back_first);
     effects_close(&replicator->effects);
     pthread_mutex_destroy(&replicator->lock);
     free(replicator->link_peers);

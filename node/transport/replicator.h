@@ -40,6 +40,8 @@ enum err replicator_open(struct replicator **out, const struct replicator_option
 const char *replicator_address(const struct replicator *replicator);
 /* The engine's main log has grown durably (engine_options.on_advanced). Any thread. */
 void replicator_advanced(struct replicator *replicator, const struct checkpoint *checkpoint);
+/* The same of a log that is not live (engine_options.on_put_back). The log thread. */
+void replicator_put_back(struct replicator *replicator, const struct log_id *log);
 /* A copy of what was known at most a tenth of a second ago. Any thread; cheap. */
 void replicator_status(struct replicator *replicator, struct replication_status *status);
 /* How many records of this own log are covered by as many receipts as the config asks for, as was
@@ -48,7 +50,8 @@ uint64_t replicator_national_size(struct replicator *replicator, const struct lo
 /* On the loop thread: every link is told and ended, what is under way is awaited; then `done` is
  * called and nothing is left on the loop. The engine must still run until then. */
 void replicator_close(struct replicator *replicator, void (*done)(void *context), void *context);
-/* After `done`, and after the engine has stopped: it may call replicator_advanced() until then. */
+/* After `done`, and after the engine has stopped: it may call replicator_advanced() and
+ * replicator_put_back() until then. */
 void replicator_free(struct replicator *replicator);
 
 #endif

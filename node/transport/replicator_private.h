@@ -83,6 +83,20 @@ struct own_log {
     uint64_t size;
 };
 
+/* An own log of which the journal had more than was handed back, and what is held of it now. */
+struct put_back {
+    struct put_back *next;
+    struct log_id log;
+    struct replica_result held;
+};
+
+/* What the log thread says of own logs. */
+struct own_news {
+    struct own_log grown[OWN_LOG_MAX]; /* live, one after the other */
+    size_t grown_count;
+    struct put_back *put_back_first, **put_back_last;
+};
+
 struct replicator {
     struct replicator_options options;
     struct core *core;
@@ -112,8 +126,7 @@ struct replicator {
 
     pthread_mutex_t lock; /* of what other threads hand over, and of the status */
     struct intake *done_first, **done_last;
-    struct own_log advanced[OWN_LOG_MAX];
-    size_t advanced_count;
+    struct own_news own;
     bool deaf; /* closing: the loop is not to be woken any more */
     struct replication_status status;
     int64_t oldest_ms[STATUS_PEER_MAX]; /* author's time of the oldest record behind; 0 none */
@@ -149,6 +162,14 @@ void lane_store(struct replicator *replicator, const struct effect *effect);
 /* Gives the core the answers that came back from the log thread. */
 void lane_answer(struct replicator *replicator);
 void fold_run(uv_timer_t *timer);
+
+/* ---- replicator_own.c ---- */
+/* Takes what is new, under the lock. The rest is for the loop thread. */
+void own_news_take(struct replicator *replicator, struct own_news *news);
+void own_news_grown(struct replicator *replicator, const struct own_news *news);
+/* Frees the list. */
+void own_news_put_back(struct replicator *replicator, const struct own_news *news);
+void put_back_free(struct put_back *first);
 
 /* ---- replicator_status.c ---- */
 void status_alarm(struct replicator *replicator, const struct effect_alarm *alarm);

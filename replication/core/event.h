@@ -21,6 +21,7 @@ enum event_type {
     EVENT_LOG_OPENED,        /* an own incarnation: its first record is committed */
     EVENT_LOG_ADVANCED,      /* a group of an own live log is committed, checkpoint included */
     EVENT_LOG_CLOSED,        /* an own log will not be written again by this process */
+    EVENT_LOG_PUT_BACK,      /* more of an own log is held that no effect has stored */
     EVENT_CHECKPOINT_SENT,   /* answers SEND_CHECKPOINT */
     EVENT_RECORDS_SENT,      /* answers SEND_RECORDS */
     EVENT_CHECKPOINT_STORED, /* answers STORE_CHECKPOINT */
@@ -90,6 +91,14 @@ struct event_own_log {
     struct log_id log;
     uint64_t size;                  /* durable, and covered by a checkpoint of exactly this size */
     const struct log_head *parents; /* LOG_OPENED only */
+    size_t parent_count;
+};
+
+/* From another copy that this node has (a journal), behind what a hub handed back. */
+struct event_log_put_back {
+    struct log_id log;
+    struct cursor held;
+    const struct log_head *parents; /* what its first record names */
     size_t parent_count;
 };
 
@@ -193,6 +202,7 @@ struct event {
         struct event_connect_failed connect_failed;
         struct event_message message;
         struct event_own_log own_log; /* OPENED, ADVANCED, CLOSED */
+        struct event_log_put_back log_put_back;
         struct event_checkpoint_sent checkpoint_sent;
         struct event_records_sent records_sent;
         struct event_stored stored; /* CHECKPOINT_STORED, PACKAGE_STORED */

@@ -6,23 +6,6 @@ static void set_held(struct log *log, uint64_t size)
     log->held = (struct cursor){ .size = size, .covered = size, .pending = size };
 }
 
-/* What an own incarnation names is held as far as it is named. Of an older own log that may be more than
- * was seen to come: the shell put it back from another copy (a journal), and hubs may lack it. */
-static void held_by_parents(struct core *core, const struct event_own_log *event)
-{
-    for (size_t i = 0; i < event->parent_count; i++) {
-        const struct log_head *parent = &event->parents[i];
-        struct log *log = core_log_make(core, &parent->log);
-        if (!log || log->live || log->frozen || parent->size <= log->held.size)
-            continue;
-        log->held.size = log->held.covered = parent->size;
-        if (log->held.pending < parent->size)
-            log->held.pending = parent->size;
-        core_incarnation_look(core);
-        core_announce_growth(core, log);
-    }
-}
-
 /* Two machines copied with the state of their random generator open the same log. A hub that had it of
  * the other one said so before this one opened it, and need not say it again. */
 static void look_whether_behind(struct core *core, struct log *log)
@@ -41,7 +24,6 @@ void core_on_log_opened(struct core *core, const struct event_own_log *event)
         return;
     log->own = log->live = true;
     set_held(log, event->size);
-    held_by_parents(core, event);
     core_fetch_parents(core, log, event->parents, event->parent_count);
     core_announce_growth(core, log);
     look_whether_behind(core, log);
@@ -64,4 +46,18 @@ void core_on_log_closed(struct core *core, const struct event_own_log *event)
         return;
     log->live = log->closing = false;
     core_fetch_look(core, log); /* a suffix of it may wait at a hub */
+}
+
+/* What came from another copy is held like what a hub hands back: it is offered, its parents are asked
+ * for, and an incarnation is to name it. No package tells of those parents: its records are held when it
+ * comes. */
+void core_on_log_put_back(struct core *core, const struct event_log_put_back *event)
+{
+    struct log *log = core_log_make(core, &event->log);
+    if (!log || log->live)
+        return;
+    core_fetch_parents(core, log, event->parents, event->parent_count);
+    if (event->held.size > log->held.size) /* else what was stored after it has told of it */
+        core_fetch_stored(core, log, false, &event->held, NULL);
+    core_fetch_look(core, log);
 }

@@ -322,6 +322,7 @@ void core_on_message(struct core *core, const struct event_message *event);
 void core_on_log_opened(struct core *core, const struct event_own_log *event);
 void core_on_log_advanced(struct core *core, const struct event_own_log *event);
 void core_on_log_closed(struct core *core, const struct event_own_log *event);
+void core_on_log_put_back(struct core *core, const struct event_log_put_back *event);
 void core_on_checkpoint_sent(struct core *core, const struct event_checkpoint_sent *event);
 void core_on_records_sent(struct core *core, const struct event_records_sent *event);
 void core_on_checkpoint_stored(struct core *core, const struct event_stored *event);

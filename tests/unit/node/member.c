@@ -17,6 +17,11 @@ static void on_advanced(void *context, const struct checkpoint *checkpoint, stru
     replicator_advanced(((struct member *)context)->replicator, checkpoint);
 }
 
+static void on_put_back(void *context, const struct log_id *log)
+{
+    replicator_put_back(((struct member *)context)->replicator, log);
+}
+
 static void on_failed(void *context, enum err err, const char *what)
 {
     (void)context;
@@ -72,6 +77,11 @@ static void engine_begin(struct member *member)
                                       .queue_max = 4096,
                                       .group_max = 256,
                                       .on_advanced = on_advanced,
+                                      .on_put_back = on_put_back,
+                                      .journal_path = member->config.journal_path,
+                                      .journal_segment_size = member->config.journal_segment_size,
+                                      .journal_keep_size = member->config.journal_keep_size,
+                                      .national_receipts = member->config.national_receipts,
                                       .on_failed = on_failed,
                                       .context = member };
     cr_assert_eq(engine_open(&member->engine, &options), OK);

@@ -3,6 +3,7 @@
 
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
+#include "storage/journal.h"
 #include "tests/support/records.h"
 
 #include <criterion/criterion.h>
@@ -39,7 +40,7 @@ static void pair_turn(struct pair *pair)
         cr_assert(condition, "not in time: %s", #condition);                \
     } while (0)
 
-static void pair_open(struct pair *pair)
+static void pair_prepare(struct pair *pair)
 {
     memset(pair, 0, sizeof *pair);
     cr_assert_geq(sodium_init(), 0);
@@ -68,10 +69,20 @@ static void pair_open(struct pair *pair)
     pair->hub_at_province.receipt_key = pair->hub.keyring.receipt.public;
 
     strcpy(pair->address, "127.0.0.1:0");
+}
+
+static void pair_begin(struct pair *pair)
+{
     member_begin(&pair->hub);
     snprintf(pair->address, sizeof pair->address, "%s", replicator_address(pair->hub.replicator));
     member_begin(&pair->province);
     WAIT_FOR(pair, pair->hub.started && pair->province.started);
+}
+
+static void pair_open(struct pair *pair)
+{
+    pair_prepare(pair);
+    pair_begin(pair);
 }
 
 static void pair_close(struct pair *pair)
@@ -156,7 +167,8 @@ static bool is_national(struct pair *pair, uint64_t records)
     return national(pair, &whole) >= records && whole;
 }
 
-static uint64_t held_by_hub(struct pair *pair)
+/* Of the province's logs, all, or those of that size. */
+static uint64_t held_of_size(struct pair *pair, uint64_t size)
 {
     struct log_store *logs = engine_logs(pair->hub.engine);
     struct store_txn txn = store_begin_read(log_store_environment(logs));
@@ -164,11 +176,16 @@ static uint64_t held_by_hub(struct pair *pair)
     for (uint32_t number = 0; number < log_count(logs, &txn); number++) {
         struct log_state state;
         cr_assert_eq(log_state_get(logs, &txn, number, &state), OK);
-        if (strcmp(state.id.node, "ardabil") == 0)
+        if (strcmp(state.id.node, "ardabil") == 0 && (size == 0 || state.size == size))
             sum += state.size;
     }
     store_abort(&txn);
     return sum;
+}
+
+static uint64_t held_by_hub(struct pair *pair)
+{
+    return held_of_size(pair, 0);
 }
 
 static const struct peer_status *peer(struct pair *pair)
@@ -295,6 +312,58 @@ Test(replicator, a_province_whose_hub_is_unreachable_may_write_after_the_limit)
     cr_assert_str_eq(peer(&pair)->last_error, "connection refused");
     member_begin(&pair.hub);
     WAIT_FOR(&pair, is_national(&pair, 2));
+    pair_close(&pair);
+}
+
+/* The journal of the province is short: what is national leaves it as soon as it can. */
+static void give_short_journal(struct pair *pair, char path[160])
+{
+    snprintf(path, 160, "%s/journal", pair->folder);
+    pair->province.config.journal_path = path;
+    pair->province.config.journal_segment_size = JOURNAL_SEGMENT_SIZE_MIN;
+    pair->province.config.journal_keep_size = 1;
+}
+
+static bool first_segment_is_gone(const char *journal)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/segment-00000001", journal);
+    return access(path, F_OK) != 0;
+}
+
+static void lose_log(const struct member *member)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -r %s/log", member->path);
+    cr_assert_eq(system(command), 0);
+}
+
+/* I1. The first log's beginning is at the hub alone, its end and all of the second in the journal alone. No
+ * incarnation names the first one again: the second does. */
+Test(replicator, what_waited_in_the_journal_reaches_the_hub_without_another_restart)
+{
+    struct pair pair;
+    char journal[160];
+    pair_prepare(&pair);
+    give_short_journal(&pair, journal);
+    pair_begin(&pair);
+    record(&pair.province, 2, 200);
+    WAIT_FOR(&pair, is_national(&pair, 401));
+    WAIT_FOR(&pair, first_segment_is_gone(journal));
+    member_end(&pair.hub);
+    record(&pair.province, 1, 3);
+    member_end(&pair.province);
+    member_begin(&pair.province);
+    WAIT_FOR(&pair, pair.province.started);
+    record(&pair.province, 1, 2);
+    member_end(&pair.province);
+
+    lose_log(&pair.province);
+    member_begin(&pair.hub);
+    member_begin(&pair.province);
+    WAIT_FOR(&pair, pair.province.started);
+    WAIT_FOR(&pair, held_of_size(&pair, 404) == 404 && held_of_size(&pair, 3) == 3);
+    WAIT_FOR(&pair, is_national(&pair, 404 + 3));
     pair_close(&pair);
 }
 

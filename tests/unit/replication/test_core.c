@@ -323,26 +323,85 @@ static uint64_t announced(const struct log_id *log)
     return size;
 }
 
-Test(core, what_was_put_back_of_an_older_log_is_offered_when_an_incarnation_names_it, .fini = end)
+static void put_back(const struct log_id *log, uint64_t size, const struct log_head *parent,
+                     uint64_t now_ms)
+{
+    struct event event = { .type = EVENT_LOG_PUT_BACK };
+    event.log_put_back = (struct event_log_put_back){ .log = *log,
+                                                      .held = { size, size, size },
+                                                      .parents = parent,
+                                                      .parent_count = parent != NULL };
+    step(event, now_ms);
+}
+
+/* Whether a WANT for that log is among the effects. */
+static bool is_wanted(const struct log_id *log)
+{
+    static struct message sent;
+    for (size_t i = 0; i < effects.count; i++) {
+        const struct effect *effect = &effects.items[i];
+        if (effect->type != EFFECT_SEND)
+            continue;
+        cr_assert_eq(message_decode(&sent, effect_message(&effects, &effect->send)), OK);
+        if (sent.type == MESSAGE_WANT && log_id_equal(&sent.want.log, log))
+            return true;
+    }
+    return false;
+}
+
+static void want(uint64_t link, const struct log_id *log, uint64_t next, uint64_t now_ms)
+{
+    message.type = MESSAGE_WANT;
+    message.want = (struct message_want){ .log = *log, .next = next, .pending = next };
+    receive(link, 100, now_ms);
+}
+
+/* One that a later log names, which nobody announces: a hub that has that one asks for it. */
+Test(core, what_was_put_back_of_an_older_log_is_offered_to_a_hub_that_asked_for_it, .fini = end)
 {
     struct core_options options = province_options();
     begin(&options);
-    struct log_id old = log_of("ardabil", "hub", 1);
+    struct log_id old = log_of("ardabil", "hub", 1), later = log_of("ardabil", "hub", 2);
     struct log_head parent = { .log = old, .size = 9 };
-    struct event opened = { .type = EVENT_LOG_OPENED };
-    opened.own_log = (struct event_own_log){
-        .log = log_of("ardabil", "hub", 2), .size = 1, .parents = &parent, .parent_count = 1
-    };
     open_link(1, "hub");
     hello(1, "hub", ROLE_HUB);
-    announce(1, "ardabil", "hub", 1, 1, 40); /* the hub holds the beginning */
-    step(opened, 50);
+    put_back(&later, 1, &parent, 40);
+    cr_assert(is_wanted(&old));
+    want(1, &old, 1, 50);
+    cr_assert_eq(announced(&old), 0, "nothing that the hub lacks");
+    put_back(&old, 9, NULL, 60);
     uint64_t offered = announced(&old);
-    for (uint64_t now_ms = 60; now_ms < 3000 && offered == 0; now_ms += 10) {
+    for (uint64_t now_ms = 70; now_ms < 3000 && offered == 0; now_ms += 10) {
         step((struct event){ .type = EVENT_TICK }, now_ms);
         offered = announced(&old);
     }
     cr_assert_eq(offered, 9);
+}
+
+Test(core, what_was_put_back_is_named_by_a_new_incarnation, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    struct log_id old = log_of("ardabil", "hub", 1);
+    struct event opened = { .type = EVENT_LOG_OPENED };
+    opened.own_log = (struct event_own_log){ .log = log_of("ardabil", "hub", 2), .size = 1 };
+    step(opened, 50);
+    put_back(&old, 9, NULL, 60);
+    const struct effect *need = find(EFFECT_NEED_INCARNATION);
+    cr_assert(need && need->need_incarnation.reason == REASON_MERGE);
+}
+
+/* What was stored after it may have been answered before it. */
+Test(core, what_was_put_back_does_not_take_back_what_came_after_it, .fini = end)
+{
+    struct core_options options = province_options();
+    struct core_log_status status;
+    begin(&options);
+    struct log_id old = log_of("ardabil", "hub", 1);
+    put_back(&old, 9, NULL, 60);
+    put_back(&old, 7, NULL, 70);
+    core_log_status(core, 0, &status);
+    cr_assert_eq(status.held.size, 9);
 }
 
 /* Of a machine that was copied with the state of its random generator. */
