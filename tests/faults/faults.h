@@ -88,7 +88,8 @@ struct place {
     char data[FAULTS_PATH_SIZE], journal[FAULTS_PATH_SIZE];
     struct engine *engine;
     struct replica *replica;
-    bool failed; /* on_failed was called */
+    bool failed;     /* on_failed was called */
+    bool log_failed; /* ... for another store than views/: nothing may be promised after that */
 };
 
 const char *place_node(unsigned index);
