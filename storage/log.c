@@ -75,6 +75,13 @@ struct log_key log_key_erasure(const struct log_id *log, uint64_t position)
     return key;
 }
 
+bool log_erasure_is_formed(struct bytes key, struct bytes value)
+{
+    struct log_id id;
+    return key.size > 9 && value.size == 0 && key.data[key.size - 9] == 0 &&
+           log_id_from_origin(&id, bytes_of(key.data, key.size - 9)) == OK;
+}
+
 bool log_key_is_position(struct bytes key, uint32_t number, uint64_t *position)
 {
     if (key.size != 12 || get_u32(key.data) != number)

@@ -49,6 +49,7 @@ struct log_key log_key_hub(uint32_t number, const char *hub);
 struct log_key log_key_fork(uint32_t number, uint32_t sequence);
 /* origin 0x00 position: the erasures of one log stand together, in order. */
 struct log_key log_key_erasure(const struct log_id *log, uint64_t position);
+bool log_erasure_is_formed(struct bytes key, struct bytes value);
 struct bytes log_key_bytes(const struct log_key *key);
 /* True and the position when `key` is log_key_position(number, …). */
 bool log_key_is_position(struct bytes key, uint32_t number, uint64_t *position);

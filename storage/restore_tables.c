@@ -2,7 +2,8 @@
  *
  *   names       from the rows
  *   tree        from the leaf hashes
- *   erasures    from the erase records of the node's own logs
+ *   erasures    from the erase records of the node's own logs; what stands under a key of another form
+ *               is dropped
  *   notes       } from the journal; what it does not have either is dropped: whoever gave it
  *   receipts    } gives another one
  *   forks       from nowhere: what is missing is counted
@@ -157,6 +158,48 @@ static enum err mend_erasures(struct restore *restore, uint32_t number, uint64_t
         if (err == OK && batch_record(&batch.view, i, &record, &leaf) == OK)
             err = mend_erasure(restore, &record);
     }
+    return err;
+}
+
+/* The keys that are erasures, each with its size before it; `*bad`: entries that are none, or that stand
+ * where a search does not find them. */
+static enum err erasures_read(struct restore *restore, struct buffer *keys, uint64_t *bad)
+{
+    struct store_cursor cursor = store_cursor_open(&restore->txn, LOG_ERASURES);
+    struct bytes key, value, last = BYTES_NONE;
+    enum err err = store_cursor_seek(&cursor, BYTES_NONE, &key, &value);
+    for (; err == OK; err = store_cursor_next(&cursor, &key, &value)) {
+        bool formed = log_erasure_is_formed(key, value);
+        if (formed) {
+            buffer_append_u16(keys, (uint16_t)key.size);
+            buffer_append_bytes(keys, key);
+        }
+        if (!formed || (last.data && bytes_compare(last, key) >= 0) ||
+            !store_leads_to(&restore->txn, LOG_ERASURES, key, value))
+            ++*bad;
+        last = key;
+    }
+    store_cursor_close(&cursor);
+    return err == ERR_END ? keys->err : err;
+}
+
+/* The table is written anew when something in it is not as it should be; a deletion might not find it. */
+static enum err drop_bad_erasures(struct restore *restore)
+{
+    struct buffer keys = { 0 };
+    uint64_t bad = 0;
+    enum err err = erasures_read(restore, &keys, &bad);
+    if (err == OK && bad > 0) {
+        store_drop(&restore->txn, LOG_ERASURES);
+        struct reader reader = reader_of(buffer_bytes(&keys));
+        while (!reader_at_end(&reader)) {
+            struct bytes key = read_bytes(&reader, read_u16(&reader));
+            store_put(&restore->txn, LOG_ERASURES, key, BYTES_NONE);
+        }
+        restore->report->rows += bad;
+        err = restore->txn.err;
+    }
+    buffer_close(&keys);
     return err;
 }
 
@@ -346,5 +389,6 @@ static enum err mend_log(struct restore *restore, uint32_t number, const struct 
 
 enum err restore_tables(struct restore *restore)
 {
-    return mend_rows(restore, mend_log);
+    enum err err = drop_bad_erasures(restore);
+    return err == OK ? mend_rows(restore, mend_log) : err;
 }

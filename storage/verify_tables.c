@@ -185,13 +185,6 @@ enum err verify_entries(struct verify_log *log, uint64_t size)
 
 /* ---- what belongs to all of them ---------------------------------------------------------------- */
 
-static bool erasure_is_good(struct bytes key, struct bytes value)
-{
-    struct log_id id;
-    return key.size > 9 && value.size == 0 && key.data[key.size - 9] == 0 &&
-           log_id_from_origin(&id, bytes_of(key.data, key.size - 9)) == OK;
-}
-
 /* The log number told is that of the log erased in, as far as it is known. */
 static uint32_t erased_log(struct verify *verify, struct store_txn *txn, struct bytes key)
 {
@@ -209,7 +202,7 @@ enum err verify_whole_tables(struct verify *verify, struct store_txn *txn)
     struct bytes key, value, last = BYTES_NONE;
     enum err err = store_cursor_seek(&cursor, BYTES_NONE, &key, &value);
     while (err == OK) {
-        if (!erasure_is_good(key, value) || (last.data && bytes_compare(last, key) >= 0) ||
+        if (!log_erasure_is_formed(key, value) || (last.data && bytes_compare(last, key) >= 0) ||
             !store_leads_to(txn, LOG_ERASURES, key, value))
             verify_fail(verify, erased_log(verify, txn, key), VERIFY_ERASURE,
                         key.size > 8 ? get_u64(key.data + key.size - 8) : 0, 0);

@@ -645,7 +645,8 @@ static void pair_note(struct pair *pair, const struct log_id *id)
     buffer_close(&note);
 }
 
-/* The `index`-th row of a table: gone, or one bit of its value another. False: there is none. */
+/* The `index`-th row of a table: gone, or one bit of its value another, or of its key when all is in that.
+ * False: there is none. */
 static bool harm_row(struct pair *pair, unsigned table, unsigned index, bool gone, unsigned byte)
 {
     struct buffer key_copy = { 0 }, value_copy = { 0 };
@@ -660,10 +661,15 @@ static bool harm_row(struct pair *pair, unsigned table, unsigned index, bool gon
         buffer_append_bytes(&value_copy, value);
     }
     store_cursor_close(&cursor);
-    bool found = err == OK && (gone || value_copy.size > 0);
-    if (found && gone)
+    bool found = err == OK;
+    bool of_key = value_copy.size == 0;
+    if (found && (gone || of_key))
         store_delete(&txn, table, buffer_bytes(&key_copy));
-    if (found && !gone) {
+    if (found && !gone && of_key) {
+        key_copy.data[byte % 5] ^= 4; /* in the name of the format: another place is another erasure */
+        store_put(&txn, table, buffer_bytes(&key_copy), BYTES_NONE);
+    }
+    if (found && !gone && !of_key) {
         value_copy.data[byte % value_copy.size] ^= 4;
         store_put(&txn, table, buffer_bytes(&key_copy), buffer_bytes(&value_copy));
     }
