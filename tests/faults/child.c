@@ -1,4 +1,5 @@
 #include "tests/faults/faults.h"
+#include "tests/support/parent.h"
 
 #include "proto/base/require.h"
 
@@ -51,6 +52,7 @@ struct child_end child_run(void (*run)(void *), void *context, unsigned seconds)
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
+        end_with_parent();
         if (!getenv("SAMAD_FAULTS_LOUD")) {
             int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
             dup2(nowhere, STDOUT_FILENO);

@@ -3,6 +3,7 @@
 
 #include "proto/base/require.h"
 #include "tests/support/folder.h"
+#include "tests/support/parent.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -122,6 +123,7 @@ int main(int count, char **arguments)
         workers[options.worker] = fork();
         require(workers[options.worker] >= 0);
         if (workers[options.worker] == 0) {
+            end_with_parent();
             worker_run(&options, &totals[options.worker], folder);
             fflush(stdout);
             _exit(0);

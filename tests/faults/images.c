@@ -2,6 +2,7 @@
  * each has a write-back cache of its own: with each crash of the one whose call it is, the other one
  * has written everything back, or only what was synced, or is lost. */
 #include "tests/faults/faults.h"
+#include "tests/support/parent.h"
 
 #include "proto/base/require.h"
 
@@ -380,6 +381,7 @@ static void serve(struct imaged *imaged, struct totals *totals)
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
+        end_with_parent();
         close(requests[0]);
         close(answers[1]);
         struct child_end end = child_run(imaged_run, imaged, RUN_SECONDS);

@@ -5,6 +5,7 @@
 #include "tests/sim/storm.h"
 #include "tests/sim/story.h"
 #include "tests/sim/swarm.h"
+#include "tests/support/parent.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -184,6 +185,7 @@ static void job_start(struct job *job, const struct arguments *arguments, uint64
         exit(2);
     }
     if (job->pid == 0) {
+        end_with_parent();
         close(ends[0]);
         child(arguments, seed, ends[1]);
     }
