@@ -1,5 +1,6 @@
 #include "node/api/api_private.h"
 
+#include "node/http/problem.h"
 #include "node/runtime/log.h"
 
 #include <sodium.h>
@@ -39,23 +40,24 @@ void api_answer_json(struct http_exchange *exchange, unsigned status, json_t *js
     json_decref(json);
 }
 
+static void answer_come_again(struct http_exchange *exchange, const char *code, const char *title)
+{
+    http_answer_header(exchange, "Retry-After", "1");
+    http_answer_problem(exchange, 503, code, title,
+                        "Nothing was recorded. Try again in a second, with the same "
+                        "Idempotency-Key.",
+                        NULL);
+}
+
 void api_answer_err(struct http_exchange *exchange, enum err err)
 {
     switch (err) {
     case ERR_BUSY:
-        http_answer_header(exchange, "Retry-After", "1");
-        http_answer_problem(exchange, 503, "busy", "The node is at its limit",
-                            "Nothing was recorded. Try again in a second, with the same "
-                            "Idempotency-Key.",
-                            NULL);
+        answer_come_again(exchange, "busy", "The node is at its limit");
         break;
     case ERR_STALE:  /* the log that was being written is frozen, because a fork of it was shown */
     case ERR_EXISTS: /* the id of the new one is taken; another is drawn */
-        http_answer_header(exchange, "Retry-After", "1");
-        http_answer_problem(exchange, 503, "reopening", "The node goes on in a new log",
-                            "Nothing was recorded. Try again in a second, with the same "
-                            "Idempotency-Key.",
-                            NULL);
+        answer_come_again(exchange, "reopening", "The node goes on in a new log");
         break;
     case ERR_FULL:
         http_answer_header(exchange, "Retry-After", "60");

@@ -5,6 +5,7 @@
 #include "node/casework/find.h"
 #include "node/casework/persian.h"
 #include "node/casework/tracking_code.h"
+#include "node/http/problem.h"
 #include "node/runtime/log.h"
 
 #include <stdlib.h>

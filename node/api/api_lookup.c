@@ -8,6 +8,7 @@
 #include "node/casework/find.h"
 #include "node/casework/province.h"
 #include "node/casework/tracking_code.h"
+#include "node/http/problem.h"
 
 #include <stdlib.h>
 #include <string.h>

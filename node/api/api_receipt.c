@@ -4,6 +4,7 @@
 
 #include "node/casework/find.h"
 #include "node/casework/tracking_code.h"
+#include "node/http/problem.h"
 
 #include <string.h>
 

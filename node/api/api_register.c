@@ -6,6 +6,7 @@
 #include "node/casework/province.h"
 #include "node/casework/register.h"
 #include "node/casework/request_input.h"
+#include "node/http/problem.h"
 
 #include <stdlib.h>
 #include <string.h>

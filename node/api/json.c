@@ -1,7 +1,7 @@
 #include "node/api/json.h"
+#include "node/http/problem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct bytes json_bytes(const json_t *string)
@@ -18,18 +18,10 @@ json_t *json_fault(const char *field, const char *code, const char *message,
 
 void json_answer_faults(struct http_exchange *exchange, json_t *faults)
 {
-    char *list = json_dumps(faults, JSON_COMPACT);
-    struct buffer extra = { 0 };
-    buffer_append_string(&extra, "\"errors\":");
-    buffer_append_string(&extra, list ? list : "[]");
-    buffer_append_u8(&extra, 0);
-    http_answer_problem(exchange, 422, "invalid-fields", "Some fields cannot be taken",
-                        "Correct the fields named in \"errors\" and send the request again; "
-                        "nothing was recorded.",
-                        extra.err == OK ? (const char *)extra.data : NULL);
-    buffer_close(&extra);
-    free(list);
-    json_decref(faults);
+    http_answer_faults(exchange, "invalid-fields", "Some fields cannot be taken",
+                       "Correct the fields named in \"errors\" and send the request again; "
+                       "nothing was recorded.",
+                       faults);
 }
 
 void json_answer_fault(struct http_exchange *exchange, const char *field, const char *code,

@@ -1,11 +1,10 @@
 #include "node/http/refusal.h"
 
+#include "node/http/problem.h"
 #include "node/http/server.h"
 #include "proto/base/utf8.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const struct text {
     unsigned status;
@@ -64,19 +63,9 @@ void refusal_answer_query(struct http_exchange *exchange, enum query_fault fault
                  known);
     else
         snprintf(message, sizeof message, "%s; this path knows none.", texts[fault].message);
-    json_t *entry = json_pack("{s:s, s:s, s:s}", "field", shown(name), "code", texts[fault].code,
-                              "message", message);
-    char *list = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
-    struct buffer extra = { 0 };
-    buffer_append_string(&extra, "\"errors\":[");
-    buffer_append_string(&extra, list ? list : "");
-    buffer_append_string(&extra, "]");
-    buffer_append_u8(&extra, 0);
-    http_answer_problem(exchange, 422, "invalid-query", "The query cannot be taken",
-                        "Correct or leave out the parameter named in \"errors\" and send the "
-                        "request again; nothing was recorded.",
-                        extra.err == OK ? (const char *)extra.data : NULL);
-    buffer_close(&extra);
-    free(list);
-    json_decref(entry);
+    http_answer_faults(exchange, "invalid-query", "The query cannot be taken",
+                       "Correct or leave out the parameter named in \"errors\" and send the "
+                       "request again; nothing was recorded.",
+                       json_pack("[{s:s, s:s, s:s}]", "field", shown(name), "code",
+                                 texts[fault].code, "message", message));
 }

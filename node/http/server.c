@@ -7,7 +7,6 @@
 #include "node/runtime/priority.h"
 
 #include <arpa/inet.h>
-#include <jansson.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -136,29 +135,6 @@ void http_answer(struct http_exchange *exchange, unsigned status, const char *co
     if (suspended)
         MHD_resume_connection(connection);
     release(server);
-}
-
-void http_answer_problem(struct http_exchange *exchange, unsigned status, const char *code,
-                         const char *title, const char *detail, const char *extra)
-{
-    struct buffer out = { 0 };
-    char type[96];
-    snprintf(type, sizeof type, "/problems/%.64s", code);
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", title, "status",
-                                (int)status, "detail", detail);
-    char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
-    if (text) {
-        buffer_append(&out, text, strlen(text) - 1);
-        if (extra) {
-            buffer_append_string(&out, ",");
-            buffer_append_string(&out, extra);
-        }
-        buffer_append_string(&out, "}\n");
-    }
-    http_answer(exchange, status, "application/problem+json", buffer_bytes(&out));
-    free(text);
-    json_decref(problem);
-    buffer_close(&out);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */

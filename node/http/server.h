@@ -72,11 +72,6 @@ void http_answer(struct http_exchange *exchange, unsigned status, const char *co
                  struct bytes content);
 /* Adds a header to the coming answer (before http_answer). */
 void http_answer_header(struct http_exchange *exchange, const char *name, const char *value);
-/* An RFC 9457 problem: {"type","title","status","detail"} plus `extra`, a JSON object's members
- * without braces ("\"errors\":[...]") or NULL. `type` is "/problems/<code>". */
-void http_answer_problem(struct http_exchange *exchange, unsigned status, const char *code,
-                         const char *title, const char *detail, const char *extra);
-
 /* Counters for metrics; route_count + 1 rows, the last one for requests that matched no route. */
 struct http_counters {
     uint64_t answers[6]; /* by status class 0..5 */

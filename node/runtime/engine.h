@@ -64,7 +64,7 @@ struct command {
     /* On the log thread (or the decider, for refusals that looked at nothing uncommitted): everything
      * the decision looked at or wrote is durable, or err is what the group failed with (ERR_FULL,
      * ERR_NOMEM, ERR_STALE when its log was frozen meanwhile...) or ERR_CLOSED. Must be short.
-     * Never called after on_failed. */
+     * After on_failed only for what log/ was committing while views/ failed, and is durable. */
     void (*done)(struct command *command, enum err err);
     bool intake; /* refused with ERR_FULL while the reserve is reached (design D10) */
     /* the engine's */

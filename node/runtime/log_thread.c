@@ -172,10 +172,11 @@ static void log_keep_reserve(struct engine *engine)
 
 static void log_do(struct engine *engine, struct log_work *work)
 {
+    struct store *store = log_store_environment(engine->logs);
     enum err err = log_transact(engine, work);
     size_t journalled = engine->journal_entry.bytes.size;
     if (err == ERR_IO) {
-        const char *what = store_failure(log_store_environment(engine->logs));
+        const char *what = store_failure(store);
         engine_fail(engine, err, *what ? what : "log/ and the journal failed together");
         return; /* nobody is answered: what is on the disk is known only after a restart */
     }
@@ -183,12 +184,12 @@ static void log_do(struct engine *engine, struct log_work *work)
         log_release_flight(engine, work->flight, err);
     for (size_t i = 0; i < work->job_count; i++)
         work->jobs[i]->done(work->jobs[i], err != OK ? err : work->job_errs[i]);
-    if (store_zero_ahead(log_store_environment(engine->logs)) != OK)
-        engine_fail(engine, ERR_IO, store_failure(log_store_environment(engine->logs)));
-    store_trim_growth(log_store_environment(engine->logs));
+    if (store_zero_ahead(store) != OK)
+        engine_fail(engine, ERR_IO, store_failure(store));
+    store_trim_growth(store);
     journal_keep_up(engine, journalled);
     /* Not left to the tick: a second of intake could use up a reserve that is not its own. */
-    if (store_touches_reserve(log_store_environment(engine->logs)))
+    if (store_touches_reserve(store))
         log_keep_reserve(engine);
 }
 

@@ -13,10 +13,17 @@ uint64_t core_random(struct core *core)
     return z ^ (z >> 31);
 }
 
-static void schedule(struct core *core, struct peer *peer, uint64_t least, uint64_t window)
+/* Within the window; `late`: within its second half. */
+static void schedule(struct core *core, struct peer *peer, uint64_t window, bool late)
 {
+    const struct core_options *options = &core->options;
     if (!peer->options.connect)
         return;
+    if (window > options->retry_delay_max_ms)
+        window = options->retry_delay_max_ms;
+    uint64_t least = late ? window / 2 : 0;
+    if (least < options->retry_delay_min_ms)
+        least = options->retry_delay_min_ms;
     uint64_t span = window > least ? window - least : 0;
     peer->attempts++;
     peer->connecting = false;
@@ -25,25 +32,15 @@ static void schedule(struct core *core, struct peer *peer, uint64_t least, uint6
 
 void core_backoff_schedule(struct core *core, struct peer *peer)
 {
-    const struct core_options *options = &core->options;
     uint64_t window = WINDOW_FIRST_MS;
-    for (unsigned i = 0; i < peer->attempts && window < options->retry_delay_max_ms; i++)
+    for (unsigned i = 0; i < peer->attempts && window < core->options.retry_delay_max_ms; i++)
         window *= 2;
-    if (window > options->retry_delay_max_ms)
-        window = options->retry_delay_max_ms;
-    schedule(core, peer, options->retry_delay_min_ms, window);
+    schedule(core, peer, window, false);
 }
 
 void core_backoff_displaced(struct core *core, struct peer *peer)
 {
-    const struct core_options *options = &core->options;
-    uint64_t window = WINDOW_DISPLACED_MS;
-    if (window > options->retry_delay_max_ms)
-        window = options->retry_delay_max_ms;
-    uint64_t least = window / 2;
-    if (least < options->retry_delay_min_ms)
-        least = options->retry_delay_min_ms;
-    schedule(core, peer, least, window);
+    schedule(core, peer, WINDOW_DISPLACED_MS, true);
 }
 
 void core_backoff_run(struct core *core)

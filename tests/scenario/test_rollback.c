@@ -77,6 +77,21 @@ static void restart(struct world *world, struct node *node)
     world_wait(world, 3000);
 }
 
+/* Two logs, of which the second names the first, are at the hub; their author starts without a store. */
+static void start_without_a_store(struct world *world, struct node *author, world_meddle *meddle)
+{
+    struct store empty = { 0 };
+    node_write(author, 4);
+    world_wait(world, 3000);
+    restart(world, author);
+    node_stop(author);
+    world_run(world);
+    node_restore(author, &empty);
+    world->meddle = meddle;
+    node_start(author);
+    world_wait(world, 3000);
+}
+
 /* What is named is decided on: a log that came back before its parent is not, since nobody folds it
  * until the parent is here, nor anything that names it. Then it is. */
 Test(rollback, a_log_that_comes_back_before_its_parent_is_named_when_that_is_here_too)
@@ -121,17 +136,8 @@ Test(rollback, a_node_that_holds_the_tips_and_lacks_what_they_name_is_noticed)
 {
     struct world *world;
     struct node *hub, *ardabil;
-    struct store empty = { 0 };
     pair(&world, &hub, &ardabil);
-    node_write(ardabil, 4);
-    world_wait(world, 3000);
-    restart(world, ardabil);
-    node_stop(ardabil);
-    world_run(world);
-    node_restore(ardabil, &empty);
-    world->meddle = lose_the_first_log;
-    node_start(ardabil);
-    world_wait(world, 3000);
+    start_without_a_store(world, ardabil, lose_the_first_log);
     cr_assert_eq(world_count(world, "ardabil ! ROLLBACK by ardabil ardabil/hub/b2 held=0 seen=1\n"), 1);
     world_forget_transcript(world);
     world->meddle = NULL;
@@ -514,17 +520,8 @@ Test(rollback, a_log_that_was_handed_back_over_the_link_before_gets_its_receipt_
 {
     struct world *world;
     struct node *hub, *ardabil;
-    struct store empty = { 0 };
     pair(&world, &hub, &ardabil);
-    node_write(ardabil, 4);
-    world_wait(world, 3000);
-    restart(world, ardabil);
-    node_stop(ardabil);
-    world_run(world);
-    node_restore(ardabil, &empty);
-    world->meddle = store_the_first_log_slowly;
-    node_start(ardabil);
-    world_wait(world, 3000);
+    start_without_a_store(world, ardabil, store_the_first_log_slowly);
     cr_assert(ardabil->slow);
     world_cut(world);
     world_heal(world);

@@ -1,9 +1,9 @@
 #include "tests/sim/http.h"
 
 #include "node/config.h"
+#include "node/http/problem.h"
 #include "proto/base/require.h"
 
-#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,21 +184,6 @@ void http_answer_header(struct http_exchange *exchange, const char *name, const 
     (void)exchange; /* no client of the simulation reads one */
     (void)name;
     (void)value;
-}
-
-void http_answer_problem(struct http_exchange *exchange, unsigned status, const char *code,
-                         const char *title, const char *detail, const char *extra)
-{
-    char type[96];
-    (void)extra;
-    snprintf(type, sizeof type, "/problems/%.64s", code);
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", title, "status",
-                                (int)status, "detail", detail);
-    char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
-    http_answer(exchange, status, "application/problem+json",
-                text ? bytes_of_string(text) : BYTES_NONE);
-    free(text);
-    json_decref(problem);
 }
 
 /* ---- requests, on the server's thread --------------------------------------------------------- */

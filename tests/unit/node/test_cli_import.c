@@ -1,4 +1,5 @@
 #include "node/http/server.h"
+#include "node/http/problem.h"
 #include "node/tokens.h"
 #include "tests/support/folder.h"
 #include "tests/unit/node/cli_capture.h"
