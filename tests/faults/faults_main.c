@@ -26,7 +26,7 @@ static uint64_t number_of(const char *text)
     if (strcmp(text, "all") == 0)
         return UINT64_MAX;
     uint64_t number = strtoull(text, &end, 10);
-    if (*end || end == text) {
+    if (*end || end == text || *text == '-') {
         fputs(USAGE, stderr);
         exit(2);
     }
@@ -139,6 +139,11 @@ int main(int count, char **arguments)
     if (!ended) {
         printf("violation: the runner itself came to a bad end\n");
         all.violations++;
+    }
+    if (options.only && all.nth + all.images + all.nested + all.flips == 0) {
+        fprintf(stderr, "samad-faults: there is no case «%s»; --list tells their names\n",
+                options.only);
+        return 2;
     }
     printf("faults: nth=%llu images=%llu nested=%llu flips=%llu two_devices=%llu refused=%llu found=%llu silent=%llu "
            "ended_log=%llu ended_views=%llu healed=%llu repaired=%llu unnoticed=%llu seconds=%.0f "

@@ -4,6 +4,7 @@
 #include "tests/sim/crypto.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,13 +64,19 @@ static bool grain_take(enum grain *grain, const char *name)
     return false;
 }
 
+static bool number_take(unsigned *number, const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    *number = (unsigned)value;
+    return end != text && *end == '\0' && *text != '-' && value <= UINT_MAX;
+}
+
 static bool option_take(struct options *options, int option)
 {
-    unsigned number = (unsigned)strtoul(optarg ? optarg : "0", NULL, 10);
     switch (option) {
     case LONG_FAULTS:
-        options->script.fault_max = number;
-        return true;
+        return number_take(&options->script.fault_max, optarg);
     case LONG_GRAIN:
         return grain_take(&options->script.grain, optarg);
     case LONG_SHORT:
@@ -79,11 +86,10 @@ static bool option_take(struct options *options, int option)
     case LONG_FORKS:
         return options->script.forks = true;
     case LONG_SECONDS:
-        options->limits.seconds = number;
-        return true;
+        return number_take(&options->limits.seconds, optarg);
     case LONG_VIOLATIONS:
-        options->limits.violations_max = number;
-        return number > 0;
+        return number_take(&options->limits.violations_max, optarg) &&
+               options->limits.violations_max > 0;
     case LONG_BUG:
         return bug_choose(optarg);
     case LONG_CASE:
@@ -133,5 +139,9 @@ int main(int argc, char **argv)
             fputs(USAGE, stderr);
             return 2;
         }
+    if (optind != argc) {
+        fputs(USAGE, stderr);
+        return 2;
+    }
     return options.name != NULL ? replay(&options) : run(&options);
 }

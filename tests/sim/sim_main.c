@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define JOBS_MAX 64
+#define DAYS_MAX 365
 
 struct arguments {
     struct run_options run;
@@ -68,6 +69,8 @@ static const struct argp_option OPTIONS[] = {
 
 static void list_bugs(void)
 {
+    if (bug_at(0) == NULL)
+        puts("this build has no seeded bugs: cmake --preset bugs");
     for (size_t i = 0; bug_at(i) != NULL; i++)
         printf("%-26s %-10s %s\n", bug_at(i)->name, bug_at(i)->breaks, bug_at(i)->text);
 }
@@ -76,6 +79,35 @@ static void list_profiles(void)
 {
     for (const char *const *line = swarm_profiles(); *line; line += 2)
         printf("%-22s %s\n", line[0], line[1]);
+}
+
+/* A number from `least` on, and nothing behind it: a slip of the keyboard must not run no seed at all
+ * and call it good. */
+static uint64_t number_of(const struct argp_state *state, const char *value, uint64_t least)
+{
+    char *end;
+    errno = 0;
+    uint64_t number = strtoull(value, &end, 10);
+    if (end == value || *end != '\0' || *value == '-' || errno != 0 || number < least)
+        argp_error(state, "«%s» is no number from %" PRIu64 " on", value, least);
+    return number;
+}
+
+static double days_of(const struct argp_state *state, const char *value)
+{
+    char *end;
+    double days = strtod(value, &end);
+    if (end == value || *end != '\0' || !(days > 0) || days > DAYS_MAX)
+        argp_error(state, "«%s» is no number of days above 0 and up to %d", value, DAYS_MAX);
+    return days;
+}
+
+static bool is_profile(const char *name)
+{
+    const char *const *line = swarm_profiles();
+    while (*line && strcmp(line[0], name) != 0)
+        line += 2;
+    return *line != NULL;
 }
 
 static bool *read_faults(const char *list)
@@ -95,19 +127,23 @@ static error_t on_option(int key, char *value, struct argp_state *state)
     struct arguments *arguments = state->input;
     switch (key) {
     case 's':
-        arguments->run.seed = strtoull(value, NULL, 10);
+        arguments->run.seed = number_of(state, value, 0);
         return 0;
     case 'n':
-        arguments->runs = strtoull(value, NULL, 10);
+        arguments->runs = number_of(state, value, 1);
         return 0;
     case 'j':
-        arguments->jobs = (unsigned)strtoul(value, NULL, 10);
-        return arguments->jobs > 0 && arguments->jobs <= JOBS_MAX ? 0 : EINVAL;
+        arguments->jobs = (unsigned)number_of(state, value, 1);
+        if (arguments->jobs > JOBS_MAX)
+            argp_error(state, "at most %d at a time", JOBS_MAX);
+        return 0;
     case OPTION_PROFILE:
         if (strcmp(value, "help") == 0) {
             list_profiles();
             exit(0);
         }
+        if (!is_profile(value))
+            argp_error(state, "there is no profile «%s»; --profile help lists them", value);
         arguments->run.profile = value;
         return 0;
     case OPTION_BUG:
@@ -115,12 +151,16 @@ static error_t on_option(int key, char *value, struct argp_state *state)
             list_bugs();
             exit(0);
         }
-        return bug_choose(value) ? 0 : EINVAL;
+        if (!bug_choose(value))
+            argp_error(state, "this build has no bug «%s»; --bug help lists them", value);
+        return 0;
     case OPTION_FAULTS:
         arguments->run.faults_kept = read_faults(value);
-        return arguments->run.faults_kept ? 0 : EINVAL;
+        if (!arguments->run.faults_kept)
+            argp_error(state, "«%s» is no list of numbers below %d", value, RUN_FAULT_KEPT_MAX);
+        return 0;
     case OPTION_DAYS:
-        arguments->run.days = strtod(value, NULL);
+        arguments->run.days = days_of(state, value);
         return 0;
     case OPTION_TRACE:
         arguments->run.tell = true;
@@ -141,7 +181,7 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         arguments->counters = true;
         return 0;
     case ARGP_KEY_ARG:
-        argp_usage(state);
+        argp_error(state, "«%s»: there is nothing to say without an option", value);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -285,6 +325,8 @@ static void report(const struct arguments *arguments, const struct job *job)
            job->seed, result->profile, result->trace_hash, result->why);
     minimise_command(&again);
     printf(" --trace   commit: %s\n", SAMAD_COMMIT);
+    if (!arguments->minimise)
+        printf("  with --minimise: which faults it takes\n");
     if (arguments->minimise) {
         struct run_options options = arguments->run;
         options.seed = job->seed;
