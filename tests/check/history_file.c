@@ -221,14 +221,16 @@ bool history_save(const struct history *history, const char *path, char *why, si
 struct loader {
     struct history *history;
     struct dump *dump; /* the one being read */
-    const char *bad;   /* the member that is wrong, or what else is */
+    const char *bad;   /* what is wrong with the line; or the member of it that is: */
+    bool bad_member;
 };
 
 static bool load_fields(struct loader *loader, const json_t *object, const struct field *fields,
                         size_t count, void *to)
 {
-    return fields_read(object, loader->history, &loader->history->arena, fields, count, to,
-                       &loader->bad);
+    loader->bad_member = !fields_read(object, loader->history, &loader->history->arena, fields, count,
+                                      to, &loader->bad);
+    return !loader->bad_member;
 }
 
 static bool load_host(struct loader *loader, const json_t *object)
@@ -302,7 +304,7 @@ static bool load_of_dump(struct loader *loader, const char *kind, const json_t *
 {
     struct dump *dump = loader->dump;
     if (!dump) {
-        loader->bad = "(outside of a dump)";
+        loader->bad = "a part of a dump, and no dump before it";
         return false;
     }
     if (strcmp(kind, "log") == 0)
@@ -310,7 +312,7 @@ static bool load_of_dump(struct loader *loader, const char *kind, const json_t *
     if (strcmp(kind, "problem") == 0)
         return load_problem(loader, object);
     if (dump->log_count == 0) {
-        loader->bad = "(outside of a log)";
+        loader->bad = "a part of a log, and no log before it";
         return false;
     }
     return load_of_log(loader, kind, object, &dump->logs[dump->log_count - 1]);
@@ -362,11 +364,11 @@ static bool load_line(struct loader *loader, size_t number, const json_t *object
     const json_t *format = json_object_get(object, "samad_history");
     const char *kind = json_string_value(json_object_get(object, "e"));
     if (number == 1) {
-        loader->bad = "samad_history (another format)";
+        loader->bad = "it does not begin with samad_history, or has another format";
         loader->history->stand_ins = json_is_true(json_object_get(object, "stand_ins"));
         return json_is_integer(format) && json_integer_value(format) == HISTORY_FORMAT;
     }
-    loader->bad = "e";
+    loader->bad = "no member «e» says what the line is";
     if (!kind)
         return false;
     if (strcmp(kind, "host") == 0)
@@ -390,7 +392,9 @@ static bool load_file(struct loader *loader, FILE *file, const char *path, char 
         loader->bad = object ? "" : error.text;
         good = object && load_line(loader, number, object);
         if (!good)
-            snprintf(why, why_size, "%s:%zu: %s", path, number, loader->bad);
+            snprintf(why, why_size, loader->bad_member ? "%s:%zu: member «%s» cannot be read"
+                                                       : "%s:%zu: %s",
+                     path, number, loader->bad);
         json_decref(object);
     }
     if (good && (ferror(file) || number == 0)) {

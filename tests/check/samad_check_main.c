@@ -13,6 +13,14 @@ static int usage(void)
     return 2;
 }
 
+static bool is_guarantee(const char *id)
+{
+    for (size_t i = 0; i < CHECK_GUARANTEE_COUNT; i++)
+        if (strcmp(CHECK_GUARANTEES[i].id, id) == 0)
+            return true;
+    return false;
+}
+
 int main(int count, char **arguments)
 {
     const char *path = NULL, *only = NULL;
@@ -30,6 +38,10 @@ int main(int count, char **arguments)
     }
     if (!path)
         return usage();
+    if (only && !is_guarantee(only)) {
+        fprintf(stderr, "samad-check: nothing here judges «%s»\n", only);
+        return 2;
+    }
     struct history *history = history_load(path, why, sizeof why);
     if (!history) {
         fprintf(stderr, "samad-check: %s\n", why);

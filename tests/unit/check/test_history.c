@@ -142,14 +142,14 @@ Test(history, a_wrong_line_is_named)
         const char *text, *why;
     } WRONG[] = {
         { "", "it is empty" },
-        { "{\"samad_history\":2}\n", ":1: samad_history" },
+        { "{\"samad_history\":2}\n", ":1: it does not begin with samad_history" },
         { "{\"samad_history\":1}\n{\n", ":2: " },
-        { "{\"samad_history\":1}\n{\"t\":1}\n", ":2: e" },
-        { "{\"samad_history\":1}\n{\"e\":\"up\",\"h\":\"nobody\"}\n", ":2: h" },
-        { "{\"samad_history\":1}\n{\"e\":\"up\",\"t\":-1}\n", ":2: t" },
-        { "{\"samad_history\":1}\n{\"e\":\"state\",\"digest\":\"00\"}\n", ":2: digest" },
-        { "{\"samad_history\":1}\n{\"e\":\"d.log\"}\n", "outside of a dump" },
-        { "{\"samad_history\":1}\n{\"e\":\"dump\"}\n{\"e\":\"d.record\"}\n", "outside of a log" },
+        { "{\"samad_history\":1}\n{\"t\":1}\n", ":2: no member «e»" },
+        { "{\"samad_history\":1}\n{\"e\":\"up\",\"h\":\"nobody\"}\n", ":2: member «h»" },
+        { "{\"samad_history\":1}\n{\"e\":\"up\",\"t\":-1}\n", ":2: member «t»" },
+        { "{\"samad_history\":1}\n{\"e\":\"state\",\"digest\":\"00\"}\n", ":2: member «digest»" },
+        { "{\"samad_history\":1}\n{\"e\":\"d.log\"}\n", "no dump before it" },
+        { "{\"samad_history\":1}\n{\"e\":\"dump\"}\n{\"e\":\"d.record\"}\n", "no log before it" },
     };
     for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
         char why[200] = "", path[32];
