@@ -46,10 +46,22 @@ static bool has_other_hub(const struct index *index, const struct index_dump *st
     return false;
 }
 
-/* A receipt that was sent may have been lost on the way, or with who held it: only who still holds it
- * in the end could notice. */
+/* The receipt in that store was given before: what the hub gave again later is no sign that anybody knew
+ * of more than it held when it came back. */
+static bool was_given(const struct index *index, const struct dump_note *receipt, const char *origin,
+                      size_t before)
+{
+    const struct index_note *note = index_note_from(index, origin, receipt->size);
+    for (; note && index_note_is_of(index, note, origin) && note->note.size == receipt->size; note++)
+        if (strcmp(note->text, receipt->text) == 0)
+            return note->sent && note->at < before;
+    return false;
+}
+
+/* A receipt that was sent may have been lost on the way, or with who held it, as a clone that ran no
+ * more: only who is still there in the end, and held it when the hub came back, could notice. */
 static bool is_held(const struct index *index, const struct index_dump *state,
-                    const struct index_note *note)
+                    const struct index_note *note, size_t restored_at)
 {
     for (size_t i = 0; i < index->dump_count; i++) {
         const struct index_dump *dump = &index->dumps[i];
@@ -58,7 +70,8 @@ static bool is_held(const struct index *index, const struct index_dump *state,
                                          : index_dump_log(dump, note->note.origin, false);
         for (size_t k = 0; log && k < log->receipt_count; k++)
             if (strcmp(log->receipts[k].hub, state->host->node) == 0 &&
-                log->receipts[k].size >= note->note.size)
+                log->receipts[k].size >= note->note.size &&
+                was_given(index, &log->receipts[k], note->note.origin, restored_at))
                 return true;
     }
     return false;
@@ -90,7 +103,7 @@ static const struct index_note *receipted_beyond(const struct index *index,
             continue;
         if (state->host->hub)
             concerns = index_is_cosigned(note, state->dump->host) &&
-                       is_held(index, state, note) && !has_other_hub(index, state) &&
+                       is_held(index, state, note, restored_at) && !has_other_hub(index, state) &&
                        !was_lost_before(index, state->dump->host, note->at, restored_at);
         const struct dump_log *log = index_dump_log(state, note->note.origin, false);
         if (concerns && (!log || log->size < note->note.size))

@@ -148,6 +148,28 @@ Test(i13, what_a_hub_had_lost_before_needs_no_other_alarm)
     }
 }
 
+/* Who held the receipt is gone; the one who is there in the end was given another, later. */
+Test(i13, what_nobody_knew_of_when_the_hub_came_back_needs_no_alarm)
+{
+    static const char *const origins[] = { SAMPLE_LOG_1, SAMPLE_LOG_2 };
+    struct history *history = rolled_back(false, HUB);
+    char *later[8] = { 0 };
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct dump_log *log = sample_final_log(history, ARDABIL, origins[i]);
+        for (size_t k = 0; k < log->receipt_count; k++) {
+            char *text = later[count++] = strdup(log->receipts[k].text);
+            char *line = strrchr(text, ' ');
+            line[20] = line[20] == 'A' ? 'B' : 'A';
+            log->receipts[k].text = text;
+        }
+    }
+    cr_assert_gt(count, 0);
+    cr_assert_not(sample_is_violated(history, "I13"));
+    for (size_t i = 0; i < count; i++)
+        free(later[i]);
+}
+
 Test(i13, that_there_are_no_alarms_at_all_excuses_only_who_does_not_record_them)
 {
     for (int recorded = 0; recorded < 2; recorded++) {
