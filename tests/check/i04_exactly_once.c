@@ -2,8 +2,8 @@
  *
  * In the logs of a node the key stands twice only where the two writers could not know of each other:
  * neither log names the other as held that far. In the answers code and case are always the same, and
- * other content is never accepted, unless the node was rolled back or cloned in between, or (content)
- * the request was erased. */
+ * other content is never accepted, unless the node was put back, cloned or lost its log before the later
+ * one, or (content) the request was erased. */
 #include "tests/check/check.h"
 #include "tests/check/index.h"
 
@@ -103,7 +103,7 @@ static void judge_answers(const struct index *index, struct check_report *report
     const struct history_answer *x = a->call->answer, *y = b->call->answer;
     bool same_content = check_hash_equal(&a->call->call->facts, &b->call->call->facts) &&
                         check_hash_equal(&a->call->call->person, &b->call->call->person);
-    if (index_node_was_rolled_back(index, a->node))
+    if (index_node_was_put_back(index, a->node, b->call->promised_at))
         return;
     if (strcmp(x->code, y->code) != 0 || strcmp(x->case_id, y->case_id) != 0)
         check_violated(report,

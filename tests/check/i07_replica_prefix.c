@@ -24,6 +24,22 @@ static const struct index_copy *author_after(const struct index_log *log,
     return NULL;
 }
 
+/* Its author does not have the log at all in its next store. A start that puts one device right from the
+ * other may be cut off before it came to this log. */
+static const struct index_dump *author_without(const struct index *index, const struct index_log *log,
+                                               const struct index_copy *copy)
+{
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_dump *dump = &index->dumps[i];
+        if (dump->at < copy->dump->at || strcmp(dump->host->node, log->node) != 0 ||
+            dump->host->malicious)
+            continue;
+        bool has = index_dump_log(dump, log->origin, false) != NULL;
+        return has || index_harms_of_copies(index, dump->dump->host, 0, dump->at) ? NULL : dump;
+    }
+    return NULL;
+}
+
 static void judge_copy(const struct index *index, struct check_report *report,
                        const struct index_log *log, const struct index_copy *copy)
 {
@@ -33,6 +49,11 @@ static void judge_copy(const struct index *index, struct check_report *report,
         check_violated(report, "%s at «%s» has a hole in %s at %llu of %llu", copy->dump->host->name,
                        copy->dump->dump->label, log->origin, (unsigned long long)copy->whole,
                        (unsigned long long)copy->log->size);
+    if (copy->whole > 0 && author_without(index, log, copy) &&
+        !index_node_was_rolled_back(index, log->node))
+        check_violated(report, "%s at «%s» holds %llu records of %s, its author later has none",
+                       copy->dump->host->name, copy->dump->dump->label,
+                       (unsigned long long)copy->log->size, log->origin);
     if (!author || copy->log->branch)
         return;
     uint64_t differs = index_difference(copy->log, author->log);

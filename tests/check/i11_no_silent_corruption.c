@@ -105,7 +105,7 @@ static void judge_lookups(const struct index *index, struct check_report *report
         const struct history_host *host = index_host(index, call->host);
         if (strcmp(call->call->operation, "lookup") != 0 || call->promised_at == INDEX_NEVER ||
             !*call->answer->case_id || !host || host->malicious ||
-            index_node_was_rolled_back(index, host->node)) /* two cases may have become one */
+            index_node_was_put_back(index, host->node, call->promised_at))
             continue;
         check_looked(report);
         if (!case_is_right(index, registered, count, call))

@@ -579,6 +579,21 @@ bool index_node_was_rolled_back(const struct index *index, const char *node)
     return node_was_harmed(index, node, true);
 }
 
+bool index_node_was_put_back(const struct index *index, const char *node, size_t at)
+{
+    for (size_t i = 0; i < index->harmful_count; i++) {
+        size_t incident = index->harmful[i];
+        const struct history_event *event = index_event(index, index->incidents[incident]);
+        const struct history_host *host = index_host(index, event->host);
+        bool only_damaged = event->kind == HISTORY_FAULT && host && !host->journal &&
+                            strcmp(event->fault.name, "rest.lost_sync") != 0;
+        if (host && strcmp(host->node, node) == 0 && index->incidents[incident] <= at &&
+            index->good_at[incident] == INDEX_NEVER && !only_damaged)
+            return true;
+    }
+    return false;
+}
+
 bool index_node_was_harmed(const struct index *index, const char *node)
 {
     return node_was_harmed(index, node, false);

@@ -156,7 +156,11 @@ unsigned index_harms(const struct index *index, uint32_t host, size_t from, size
 unsigned index_harms_of_copies(const struct index *index, uint32_t host, size_t from, size_t to);
 /* The node was ever put back, cloned, or lost a disk: it has, or had, several histories. */
 bool index_node_was_rolled_back(const struct index *index, const char *node);
-/* The same, also when its other device made it good: what no answer told of may be gone, and what its
+/* It was put back, cloned, or lost its log by then, also for good: so it may have met a key that it knew
+ * no more, and two cases may have become one. Damage alone brings that about only where a log that is
+ * damaged is made anew. */
+bool index_node_was_put_back(const struct index *index, const char *node, size_t at);
+/* As index_node_was_rolled_back(), also when its other device made it good: what no answer told of may be gone, and what its
  * journal had given up because hubs hold it comes back from them, later than the next incarnation. */
 bool index_node_was_harmed(const struct index *index, const char *node);
 /* Two hosts ran as this node. A twin with its random state, too, opens a log of the same id: then the

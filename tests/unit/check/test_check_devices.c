@@ -153,12 +153,26 @@ Test(i11, a_repair_that_is_not_the_same_is_seen)
     sample_expect(history, "I11");
 }
 
-Test(i11, a_look_up_that_answers_with_another_case_is_seen)
+static struct history *other_case_looked_up(const char *fault)
 {
     struct history *history = sample_good();
+    if (fault)
+        sample_insert(history, sample_event(history, HISTORY_UP, 0), sample_fault(fault, ARDABIL));
     struct history_event *ok = sample_event(history, HISTORY_OK, 5);
     struct history_event *sent = sample_event(history, HISTORY_SENT, 6);
     cr_assert(ok->answer.national && sent->answer.national);
     ok->answer.case_id = sent->answer.case_id = "000000000000000000000000000000aa";
-    sample_expect(history, "I11");
+    return history;
+}
+
+Test(i11, a_look_up_that_answers_with_another_case_is_seen)
+{
+    sample_expect(other_case_looked_up(NULL), "I11");
+}
+
+Test(i11, that_a_store_is_damaged_excuses_no_wrong_answer)
+{
+    sample_expect(other_case_looked_up("rest.flip"), "I11");
+    struct history *history = other_case_looked_up("rest.lost_sync");
+    cr_assert(!sample_is_violated(history, "I11"), "it may not know what it had told before");
 }

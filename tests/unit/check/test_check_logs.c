@@ -175,6 +175,16 @@ Test(i07, a_copy_with_more_than_its_author_ever_has_is_seen)
     sample_expect(history, "I7");
 }
 
+Test(i07, a_copy_of_a_log_that_its_author_has_no_more_is_seen)
+{
+    struct history *history = sample_good();
+    static const char *const labels[] = { "first", "final" };
+    for (size_t i = 0; i < 2; i++)
+        sample_log(history, ARDABIL, labels[i], SAMPLE_LOG_1)->origin =
+            "samad/ardabil/hub/33333333333333333333333333333333";
+    sample_expect(history, "I7");
+}
+
 /* ---- I8 ------------------------------------------------------------------------------------ */
 
 static void swap_positions(struct history *history, uint32_t host, const char *label)

@@ -297,6 +297,15 @@ Test(i04, another_code_for_a_retry_is_seen)
     sample_expect(history, "I4");
 }
 
+Test(i04, that_a_store_is_damaged_excuses_no_other_code)
+{
+    struct history *history = sample_good();
+    sample_insert(history, sample_event(history, HISTORY_UP, 0), sample_fault("rest.flip", ARDABIL));
+    sample_event(history, HISTORY_SENT, 3)->answer.code = "24000000000097";
+    sample_event(history, HISTORY_OK, 3)->answer.code = "24000000000097";
+    sample_expect(history, "I4");
+}
+
 Test(i04, other_content_that_is_accepted_is_seen)
 {
     struct history *history = sample_good();

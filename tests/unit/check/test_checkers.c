@@ -54,6 +54,22 @@ Test(i22, a_registration_that_is_not_taken_during_a_cut_is_seen)
     sample_expect(history, "I22");
 }
 
+Test(i22, a_good_request_that_is_refused_is_seen)
+{
+    struct history *history = sample_good();
+    struct history_event *refused = sample_event(history, HISTORY_FAIL, 0);
+    cr_assert_eq(refused->answer.status, 422);
+    refused->answer.status = 400;
+    sample_expect(history, "I22");
+    history = sample_good();
+    struct history_event *asked = sample_event(history, HISTORY_INVOKE, 0);
+    struct history_event *misused = sample_event(history, HISTORY_INVOKE, 4);
+    cr_assert_str_eq(asked->call.key, misused->call.key);
+    misused->call.facts = asked->call.facts;
+    misused->call.person = asked->call.person;
+    sample_expect(history, "I22");
+}
+
 Test(i22, a_full_disk_or_a_stopping_process_excuses)
 {
     struct history_event stopping = { .kind = HISTORY_STOPPING,
