@@ -12,7 +12,6 @@
 #define CONNECT_LIMIT_NS (127 * SIM_S)
 #define BACKLOG_MAX    128
 #define SYN_SIZE       60
-#define RECORDING_COUNT 8
 #define RECORDING_SIZE ((size_t)32 * 1024)
 
 enum segment_kind { SEGMENT_DATA, SEGMENT_END, SEGMENT_RESET, SEGMENT_SYN, SEGMENT_SYN_ACK,
@@ -80,7 +79,7 @@ static struct {
         uint8_t data[RECORDING_SIZE];
         size_t size;
         const struct connection *connection; /* while it is being recorded */
-    } recordings[RECORDING_COUNT];
+    } recordings[NET_RECORDING_COUNT];
     unsigned recording_count;
 } net;
 
@@ -549,7 +548,7 @@ static void record(const struct socket *socket, struct bytes content)
         return;
     while (i < net.recording_count && net.recordings[i].connection != socket->connection)
         i++;
-    if (i == RECORDING_COUNT)
+    if (i == NET_RECORDING_COUNT)
         return;
     if (i == net.recording_count)
         net.recordings[net.recording_count++].connection = socket->connection;
@@ -557,6 +556,11 @@ static void record(const struct socket *socket, struct bytes content)
     size_t size = content.size < room ? content.size : room;
     memcpy(net.recordings[i].data + net.recordings[i].size, content.data, size);
     net.recordings[i].size += size;
+}
+
+unsigned net_recording_count(void)
+{
+    return net.recording_count;
 }
 
 struct bytes net_recording(uint64_t draw)

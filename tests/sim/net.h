@@ -51,6 +51,8 @@ void socket_connect_from(struct socket *socket, const struct sim_node *from,
                          const struct sockaddr *to);
 /* What was once sent on some connection, from its beginning; empty when nothing was recorded. */
 struct bytes net_recording(uint64_t draw);
+#define NET_RECORDING_COUNT 8
+unsigned net_recording_count(void); /* draws below it are different ones */
 /* 0: under way; 1: connected; an error of libuv's otherwise. */
 int socket_connect_status(const struct socket *socket);
 struct socket *socket_accept(struct socket *listener); /* NULL: none waits */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -94,13 +95,13 @@ void recorder_end(void)
 
 /* ---- stores ---------------------------------------------------------------------------------- */
 
-void recorder_dump(const struct sim_node *node, const char *label)
+/* NULL: there is no store yet. */
+static struct dump *read_store(const struct sim_node *node, const char *label)
 {
     char file[SIM_PATH_SIZE + 16];
     snprintf(file, sizeof file, "%s/log/data.mdb", node->data);
     if (access(file, F_OK) != 0)
-        return; /* there is no store yet */
-    struct sim_node *inside = sim_outside();
+        return NULL;
     struct dump_memo **memo = &recorder.memos[node->index];
     if (*memo == NULL)
         *memo = dump_memo_new();
@@ -109,10 +110,66 @@ void recorder_dump(const struct sim_node *node, const char *label)
                                     .memo = *memo };
     struct dump *dump = dump_read(node->data, &options);
     require(dump != NULL);
-    for (size_t i = 0; i < dump->log_count; i++)
+    return dump;
+}
+
+void recorder_dump(const struct sim_node *node, const char *label)
+{
+    struct sim_node *inside = sim_outside();
+    struct dump *dump = read_store(node, label);
+    for (size_t i = 0; dump != NULL && i < dump->log_count; i++)
         recorder.records_read += dump->logs[i].record_count;
-    history_add_dump(recorder.history, (uint64_t)sim_now_ns(), host_of(node), dump);
+    if (dump != NULL)
+        history_add_dump(recorder.history, (uint64_t)sim_now_ns(), host_of(node), dump);
     sim_inside(inside);
+}
+
+static void digest_note(crypto_generichash_state *state, const struct dump_note *note)
+{
+    crypto_generichash_update(state, (const uint8_t *)note->hub, strlen(note->hub) + 1);
+    crypto_generichash_update(state, (const uint8_t *)note->text, strlen(note->text) + 1);
+}
+
+static void digest_log(crypto_generichash_state *state, const struct dump_log *log)
+{
+    uint64_t numbers[] = { log->branch,         log->frozen,         log->size,
+                           log->pending_size,   log->cosigned_size,  log->fork_count,
+                           log->checkpoint_count, log->receipt_count, log->record_count };
+    crypto_generichash_update(state, (const uint8_t *)log->origin, strlen(log->origin) + 1);
+    crypto_generichash_update(state, (const uint8_t *)numbers, sizeof numbers);
+    crypto_generichash_update(state, log->pending_root.bytes, sizeof log->pending_root);
+    for (size_t i = 0; i < log->record_count; i++) {
+        uint64_t person = log->records[i].person;
+        crypto_generichash_update(state, log->records[i].hash.bytes, sizeof log->records[i].hash);
+        crypto_generichash_update(state, (const uint8_t *)&person, sizeof person);
+    }
+    for (size_t i = 0; i < log->checkpoint_count; i++)
+        digest_note(state, &log->checkpoints[i]);
+    for (size_t i = 0; i < log->receipt_count; i++)
+        digest_note(state, &log->receipts[i]);
+}
+
+bool recorder_digest(const struct sim_node *node, struct check_hash *out)
+{
+    crypto_generichash_state state;
+    struct sim_node *inside = sim_outside();
+    struct dump *dump = read_store(node, "state");
+    bool readable = dump != NULL && dump->readable;
+    crypto_generichash_init(&state, NULL, 0, sizeof out->bytes);
+    for (size_t i = 0; readable && i < dump->log_count; i++)
+        digest_log(&state, &dump->logs[i]);
+    crypto_generichash_final(&state, out->bytes, sizeof out->bytes);
+    dump_free(dump);
+    sim_inside(inside);
+    return readable;
+}
+
+void recorder_state(const struct sim_node *node, const char *name, uint64_t number,
+                    const struct check_hash *digest)
+{
+    tell(node, (struct history_event){
+                   .kind = HISTORY_STATE,
+                   .mark = { .name = name, .number = number, .digest = *digest } });
 }
 
 /* ---- lives and faults ------------------------------------------------------------------------ */

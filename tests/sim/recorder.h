@@ -6,6 +6,7 @@
 #ifndef TESTS_SIM_RECORDER_H
 #define TESTS_SIM_RECORDER_H
 
+#include "tests/check/history.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/world.h"
@@ -35,6 +36,12 @@ void recorder_healed(void);
 void recorder_converged(uint64_t was_missing);
 /* Reads the store of a node that is down, by the checkers' own reader. */
 void recorder_dump(const struct sim_node *node, const char *label);
+
+/* Digest of all that the store of a node that stands still holds, by the same reader; false: there is
+ * none. And the mark that tells of it (STATE of history.h). */
+bool recorder_digest(const struct sim_node *node, struct check_hash *out);
+void recorder_state(const struct sim_node *node, const char *name, uint64_t number,
+                    const struct check_hash *digest);
 
 /* Judges what was recorded; `on_violation` gets each guarantee and what is wrong. */
 void recorder_judge(void (*on_violation)(const char *guarantee, const char *text));

@@ -6,6 +6,7 @@
 #include "tests/sim/liar.h"
 #include "tests/sim/net.h"
 #include "tests/sim/recorder.h"
+#include "tests/sim/replay.h"
 #include "tests/sim/second.h"
 #include "tests/sim/sim_private.h"
 #include "tests/sim/storm.h"
@@ -319,6 +320,8 @@ void run_seed(const struct run_options *options, struct run_result *result)
     recorder_healed();
     sim_run(sim_now_ns() + 5 * SIM_S);
     converge();
+    if (result->violations == 0)
+        replay_all();
     stop_all();
     judge(options->history);
     result->submissions = clients_counters(run.clients)->submissions;

@@ -35,7 +35,7 @@ static const char *const WANTED[] = {
     "log.repaired",       "log.set_aside",      "journal.made",       "journal.caught_up",
     "journal.lost",       "journal.cut",        "died between the two syncs",
     "package refused",    "receipt refused",    "equivocation proven", "peer penalised",
-    "suffix handed back", "admission queued",
+    "suffix handed back", "admission queued",   "replayed in quiet",
 };
 #define WANTED_COUNT (sizeof WANTED / sizeof WANTED[0])
 
