@@ -164,11 +164,18 @@ enum err disk_put_back(struct disk *disk, const char *path, const char *name);
 bool disk_flip(struct disk *disk, const char *name, size_t key_size, size_t size_min,
                uint64_t *offset);
 
+/* The first page of a value on pages of its own stands at that of another such value, too, but for its
+ * first sector, which has LMDB's header: as a write to a wrong place leaves it. `offset`: where. */
+bool disk_misdirect(struct disk *disk, const char *name, size_t key_size, size_t size_min,
+                    uint64_t *offset);
+
 /* Of any file of a disk that stands still. Overwrites some bytes, cuts it to a part, or makes its
  * beginning zeros; `used` counts from the last byte that is not zero. False: there is no such file, or
  * nothing in it. */
 bool disk_scribble(struct disk *disk, const char *name, unsigned times);
 bool disk_cut(struct disk *disk, const char *name);
+/* Some sectors of it stand at another place of it, too. */
+bool disk_misplace(struct disk *disk, const char *name);
 bool disk_behead(struct disk *disk, const char *name, uint64_t size);
 
 struct disk_counters {

@@ -48,6 +48,29 @@ bool disk_scribble(struct disk *disk, const char *name, unsigned times)
     return used > 0;
 }
 
+bool disk_misplace(struct disk *disk, const char *name)
+{
+    static uint8_t piece[DISK_PAGE_SIZE];
+    int handle = open_harmed(disk, name);
+    if (handle < 0)
+        return false;
+    uint32_t sectors = (uint32_t)(used_size(handle) / DISK_SECTOR_SIZE);
+    bool done = sectors > 1;
+    if (done) {
+        uint32_t most = DISK_PAGE_SIZE / DISK_SECTOR_SIZE;
+        uint32_t count = 1 + random_below(&disk->random, sectors / 2 < most ? sectors / 2 : most);
+        uint64_t from = random_below(&disk->random, sectors - count + 1);
+        uint64_t to = random_below(&disk->random, sectors - count + 1);
+        size_t size = (size_t)count * DISK_SECTOR_SIZE;
+        done = from != to &&
+               sys_pread(handle, piece, size, from * DISK_SECTOR_SIZE) == (ssize_t)size &&
+               sys_pwrite(handle, piece, size, to * DISK_SECTOR_SIZE) == (ssize_t)size;
+    }
+    sys_close(handle);
+    disk->counters.flips += done;
+    return done;
+}
+
 bool disk_cut(struct disk *disk, const char *name)
 {
     int handle = open_harmed(disk, name);

@@ -120,7 +120,7 @@ void random_begin(uint64_t seed)
 {
     static const char *const names[STREAM_COUNT] = { "swarm",  "schedule", "net",  "disk",
                                                      "faults", "workload", "clock", "second",
-                                                     "pace 3813", "liar" };
+                                                     "pace 3813", "liar", "misdirected" };
     for (unsigned i = 0; i < STREAM_COUNT; i++)
         dice_seed(&streams[i], seed, names[i]);
     dice_seed(&outside, seed, "outside");

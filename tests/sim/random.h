@@ -20,6 +20,7 @@ enum stream {
     STREAM_SECOND, /* second devices: who has one, what happens to it */
     STREAM_PACE,     /* how people call */
     STREAM_LIAR,     /* what a malicious node says */
+    STREAM_MISDIRECTED,
     STREAM_COUNT
 };
 

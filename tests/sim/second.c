@@ -188,6 +188,23 @@ static bool harm_journal(struct sim_node *node, unsigned variant, struct dice *d
                : disk_scribble(node->second.disk, segment, (unsigned)dice_between(dice, 1, 8));
 }
 
+static void stop_for_harm(struct sim_node *node, struct dice *dice)
+{
+    node_kill(node, dice_chance(dice, 1, 2) ? END_POWER : END_PROCESS);
+}
+
+bool second_misdirect(struct sim_node *node, struct dice *dice)
+{
+    char segment[64];
+    if (!any_segment(node, dice, segment))
+        return false;
+    stop_for_harm(node, dice);
+    disk_misplace(node->second.disk, segment);
+    node->second.journal_out = true;
+    sim_tell(node, "a write went to a wrong place of %s", segment);
+    return true;
+}
+
 /* Of a node that is down. */
 static bool do_harm(struct sim_node *node, unsigned variant, struct dice *dice)
 {
@@ -227,11 +244,6 @@ static void tell(struct sim_node *node, unsigned variant)
                             : variant == VIEWS_DELETED ? "views"
                                                        : "log");
     }
-}
-
-static void stop_for_harm(struct sim_node *node, struct dice *dice)
-{
-    node_kill(node, dice_chance(dice, 1, 2) ? END_POWER : END_PROCESS);
 }
 
 bool second_harm(struct harm *harm, struct sim_node *node, struct dice *dice)

@@ -69,6 +69,7 @@ static const char *const TOLD[FAULT_COUNT] = {
     [FAULT_CLOCK_JUMP] = "clock.jump",
     [FAULT_CLOCK_STUCK] = "clock.stuck",
     [FAULT_SPLIT_SYNCS] = "disk.slow", /* by half a second, until it dies between two */
+    [FAULT_MISDIRECTED] = "rest.misdirected",
 };
 
 /* The same on a second device. */
@@ -78,6 +79,7 @@ static const char *const TOLD_OF_SECOND[FAULT_COUNT] = {
     [FAULT_SHORT_WRITE] = "disk.journal_short",
     [FAULT_DISK_FULL] = "disk.journal_full",
     [FAULT_SLOW_DISK] = "disk.journal_slow",
+    [FAULT_MISDIRECTED] = "rest.journal_misdirected",
 };
 
 static void record(const struct fault *fault, bool begins)
@@ -294,6 +296,23 @@ static bool flip_bit(struct fault *fault)
         return false;
     fault->a->damaged = fault->a->second.log_out = true;
     sim_tell(fault->a, "a bit is flipped at %" PRIu64, offset);
+    return true;
+}
+
+/* Sectors of one stored batch also stand where another one was; or the same in the journal. */
+static bool misdirect(struct fault *fault)
+{
+    uint64_t offset;
+    if (fault->second) {
+        if (!second_misdirect(fault->a, &fault->dice))
+            return false;
+        node_restart_after(fault->a, down_time(fault));
+        return true;
+    }
+    if (!disk_misdirect(fault->a->disk, "log/data.mdb", BATCH_KEY_SIZE, BATCH_SIZE_MIN, &offset))
+        return false;
+    fault->a->damaged = fault->a->second.log_out = true;
+    sim_tell(fault->a, "a write went to %" PRIu64, offset);
     return true;
 }
 
@@ -600,6 +619,8 @@ static bool inflict(struct fault *fault)
         return true;
     case FAULT_BIT_FLIP:
         return take_victim(fault) && flip_bit(fault);
+    case FAULT_MISDIRECTED:
+        return take_victim(fault) && misdirect(fault);
     case FAULT_RESTORE:
     case FAULT_HUB_RESTORE:
         return take_victim(fault) && take_snapshot(fault);
@@ -780,6 +801,10 @@ unsigned storm_plan(const struct swarm *swarm, const bool *kept)
     if (swarm->second.percent > 0)
         plan(swarm, kept, random_stream(STREAM_SECOND), swarm->second.weight, FAULT_SWARM_COUNT,
              SECOND_KIND_COUNT, swarm->second.every_ns);
+    static const unsigned always = 1;
+    if (swarm->misdirected_every_ns > 0)
+        plan(swarm, kept, random_stream(STREAM_MISDIRECTED), &always, FAULT_MISDIRECTED, 1,
+             swarm->misdirected_every_ns);
     return storm.count;
 }
 

@@ -356,6 +356,19 @@ static void profile_put_back(struct swarm *swarm)
     swarm->weight[FAULT_RESTORE] = 10;
 }
 
+/* Large groups, so that batches have pages of their own. */
+static void profile_misdirected(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_KILL, FAULT_POWER, FAULT_CUT };
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->second.percent = (unsigned)draw_between(0, 2) * 50;
+    swarm->second.weight[SECOND_HARM] = swarm->second.weight[SECOND_SPLIT] = 0;
+    swarm->text_size = (size_t)draw_magnitude(1000, 6000);
+    swarm->requests_a_day = (double)draw_between(400, 4000);
+    swarm->verify_rate = draw_chance(1, 2) ? 64 * MIB : 0;
+    swarm->misdirected_every_ns = draw_magnitude(60 * SIM_S, 1800 * SIM_S);
+}
+
 static const struct profile {
     const char *name;
     const char *line;
@@ -381,6 +394,7 @@ static const struct profile {
     { "put-back", "dense: provinces from older snapshots and on empty disks", profile_put_back },
     { "two-devices", "a journal everywhere; one of two devices is lost or damaged",
       profile_two_devices },
+    { "misdirected", "one node's disk writes to wrong places", profile_misdirected },
 };
 #define PROFILE_COUNT (sizeof PROFILES / sizeof PROFILES[0])
 /* A seed draws from 0 to 18: 1 to 9 are the first of these profiles, all else is mixed. The later ones

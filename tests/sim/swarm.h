@@ -45,7 +45,9 @@
     X(MEMORY, "bit flip in memory") /* of a sender: in packages, before they are sealed */      \
     /* Of nodes with a second device, in a schedule of their own (second.h). */                    \
     X(DEVICE, "harm to one of two devices")                                                        \
-    X(SPLIT_SYNCS, "death between the two syncs")
+    X(SPLIT_SYNCS, "death between the two syncs")                                                  \
+    /* In a schedule of its own, of profiles that ask for it. */                                   \
+    X(MISDIRECTED, "misdirected write") /* what belongs to one place stands at another, too */
 
 enum fault_kind {
 #define FAULT_ENUM(NAME, text) FAULT_##NAME,
@@ -96,6 +98,7 @@ struct swarm {
     uint64_t verify_rate;
     bool real_crypto;
     struct swarm_second second;
+    int64_t misdirected_every_ns; /* mean time between two misdirected writes; 0: there are none */
     unsigned liar_one_in; /* one node lies in so many messages (liar.h); 0: nobody does */
 };
 
