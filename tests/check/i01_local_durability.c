@@ -67,6 +67,9 @@ static bool is_excused(const struct index *index, const struct index_call *call,
                        const struct index_dump *dump, kept_in *kept)
 {
     unsigned harms = index_harms(index, dump->dump->host, call->promised_at, dump->at);
+    /* «Registered before» is answered from the views: the record may have been damaged before that. */
+    if (call->answer->duplicate && (harms & HARM_ROLLBACK) == 0)
+        harms |= index_harms(index, dump->dump->host, 0, dump->at) & (HARM_REST | HARM_LOST_SYNC);
     if ((harms & (HARM_REST | HARM_ROLLBACK)) == HARM_REST) /* damaged, and not replaced since */
         return (harms & HARM_LOST_SYNC) || dump->dump->problem_count > 0;
     if (harms == 0 && !dump->settled &&
