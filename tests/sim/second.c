@@ -193,15 +193,20 @@ static void stop_for_harm(struct sim_node *node, struct dice *dice)
     node_kill(node, dice_chance(dice, 1, 2) ? END_POWER : END_PROCESS);
 }
 
-bool second_misdirect(struct sim_node *node, struct dice *dice)
+bool second_misdirect(struct sim_node *node, bool journal, struct dice *dice)
 {
     char segment[64];
-    if (!any_segment(node, dice, segment))
+    uint64_t offset;
+    if (!is_within_model(node, journal ? JOURNAL_FLIPPED : LOG_FLIPPED) ||
+        (journal && !any_segment(node, dice, segment)))
         return false;
     stop_for_harm(node, dice);
-    disk_misplace(node->second.disk, segment);
-    node->second.journal_out = true;
-    sim_tell(node, "a write went to a wrong place of %s", segment);
+    if (journal)
+        disk_misplace(node->second.disk, segment);
+    else
+        disk_misdirect(node->disk, "log/data.mdb", BATCH_KEY_SIZE, BATCH_SIZE_MIN, &offset);
+    *(journal ? &node->second.journal_out : &node->second.log_out) = true;
+    sim_tell(node, "a write went to a wrong place of %s", journal ? segment : "log/data.mdb");
     return true;
 }
 

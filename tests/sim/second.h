@@ -42,8 +42,9 @@ bool second_harm(struct harm *harm, struct sim_node *node, struct dice *dice);
 /* The second part, if there is one; true: the node was killed for it. */
 bool second_harm_end(struct harm *harm, struct dice *dice);
 
-/* Kills the node, and what belongs to one place of its journal then stands at another, too. */
-bool second_misdirect(struct sim_node *node, struct dice *dice);
+/* Kills the node, and what belongs to one place of its journal, or of its log, then stands at another,
+ * too. False: the other one is not whole. */
+bool second_misdirect(struct sim_node *node, bool journal, struct dice *dice);
 
 /* Beside a snapshot of the first device at `path`, of the second, at one moment; put back ("": empty). */
 bool second_snapshot(struct sim_node *node, const char *path);

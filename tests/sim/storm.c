@@ -303,8 +303,8 @@ static bool flip_bit(struct fault *fault)
 static bool misdirect(struct fault *fault)
 {
     uint64_t offset;
-    if (fault->second) {
-        if (!second_misdirect(fault->a, &fault->dice))
+    if (fault->second || (fault->a->second.disk && fault->a->role == ROLE_PROVINCE)) {
+        if (!second_misdirect(fault->a, fault->second, &fault->dice))
             return false;
         node_restart_after(fault->a, down_time(fault));
         return true;
