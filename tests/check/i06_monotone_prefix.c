@@ -67,6 +67,10 @@ static bool is_excused(const struct index *index, const char *origin, size_t fro
                        const struct index_dump *next)
 {
     bool own = is_of_node(origin, next->host->node);
+    /* Damage stays: what it could tell of from memory may have been unreadable already. */
+    if (next->dump->problem_count > 0 &&
+        (index_harms(index, next->dump->host, 0, next->at) & HARM_REST))
+        return true;
     return (own ? index_harms : index_harms_of_copies)(index, next->dump->host, from, next->at) != 0;
 }
 
