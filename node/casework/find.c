@@ -65,22 +65,46 @@ enum err request_find(struct view *view, const struct lookup_key *lookup_key, st
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* Reads the requests that a scan's keys end with. */
-static enum err list_scanned(struct view *view, struct view_scan *scan,
-                             bool step(struct view_scan *), struct request_entry *entries,
-                             size_t max, size_t *count)
+/* The id that the present key ends with. */
+static struct request_id scanned_id(const struct view_scan *scan)
 {
+    struct bytes key = view_key_bytes(&scan->key);
+    struct reader reader = reader_of(
+        bytes_of(key.data + key.size - REQUEST_ID_SIZE, REQUEST_ID_SIZE));
+    struct request_id id = request_id_read(&reader);
+    if (reader.err != OK)
+        scan->view->err = ERR_CORRUPT;
+    return id;
+}
+
+/* Reads the entry of what a scan of an index has found. */
+static enum err read_scanned(const struct view_scan *scan, struct request_entry *entry)
+{
+    struct request_id id = scanned_id(scan);
+    if (scan->view->err != OK)
+        return scan->view->err;
+    enum err err = request_entry_get(scan->view, &id, entry);
+    return err == ERR_NOT_FOUND ? (scan->view->err = ERR_CORRUPT) : err;
+}
+
+static const struct request_id NO_ID = { .code = "00000000000000" };
+
+/* A prefix of the key without the id at its end. */
+static void scan_begin(struct view_scan *scan, struct view *view, struct view_key key)
+{
+    view_scan_begin(scan, view, bytes_of(key.data, key.size - REQUEST_ID_SIZE));
+}
+
+enum err request_list_by_code(struct view *view, struct bytes code, struct request_entry *entries,
+                              size_t max, size_t *count)
+{
+    struct request_id id = request_id_of(code, 0);
+    struct view_key key = key_of_request(&id);
+    struct view_scan scan;
     *count = 0;
-    while (*count < max && step(scan)) {
-        struct bytes key = view_key_bytes(&scan->key);
-        if (key.size < REQUEST_ID_SIZE)
-            return view->err = ERR_CORRUPT;
-        struct reader reader =
-            reader_of(bytes_of(key.data + key.size - REQUEST_ID_SIZE, REQUEST_ID_SIZE));
-        struct request_id id = request_id_read(&reader);
-        enum err err = request_entry_get(view, &id, &entries[*count]);
-        if (err == ERR_NOT_FOUND)
-            return view->err = ERR_CORRUPT;
+    view_scan_begin(&scan, view, bytes_of(key.data, key.size - 1));
+    while (*count < max && view_scan_next(&scan)) {
+        enum err err = read_scanned(&scan, &entries[*count]);
         if (err != OK)
             return err;
         *count += 1;
@@ -88,22 +112,19 @@ static enum err list_scanned(struct view *view, struct view_scan *scan,
     return view->err;
 }
 
-static enum err list_prefix(struct view *view, struct view_key key, size_t prefix_size,
-                            struct request_entry *entries, size_t max, size_t *count)
+/* The index holds half of the hash, the entry the whole. */
+static enum err list_by_hash(struct view_scan *scan, const struct lookup_hash *hash, bool is_phone,
+                             struct request_entry *entries, size_t max, size_t *count)
 {
-    struct view_scan scan;
-    view_scan_begin(&scan, view, bytes_of(key.data, prefix_size));
-    return list_scanned(view, &scan, view_scan_next, entries, max, count);
-}
-
-static const struct request_id NO_ID = { .slot = 0 };
-
-enum err request_list_by_code(struct view *view, struct bytes code, struct request_entry *entries,
-                              size_t max, size_t *count)
-{
-    struct request_id id = request_id_of(code, 0);
-    struct view_key key = key_of_request(&id);
-    return list_prefix(view, key, key.size - 1, entries, max, count);
+    *count = 0;
+    while (*count < max && view_scan_next(scan)) {
+        struct request_entry *entry = &entries[*count];
+        enum err err = read_scanned(scan, entry);
+        if (err != OK)
+            return err;
+        *count += lookup_hash_equal(is_phone ? &entry->phone : &entry->national_id, hash);
+    }
+    return scan->view->err;
 }
 
 enum err request_list_by_phone(struct view *view, const struct lookup_key *lookup_key,
@@ -111,8 +132,9 @@ enum err request_list_by_phone(struct view *view, const struct lookup_key *looku
                                size_t *count)
 {
     struct lookup_hash hash = lookup_phone(lookup_key, phone);
-    struct view_key key = key_of_phone(&hash, &NO_ID);
-    return list_prefix(view, key, key.size - REQUEST_ID_SIZE, entries, max, count);
+    struct view_scan scan;
+    scan_begin(&scan, view, key_of_phone(&hash, &NO_ID));
+    return list_by_hash(&scan, &hash, true, entries, max, count);
 }
 
 enum err request_list_by_national_id(struct view *view, const struct lookup_key *lookup_key,
@@ -120,21 +142,31 @@ enum err request_list_by_national_id(struct view *view, const struct lookup_key 
                                      size_t max, size_t *count)
 {
     struct lookup_hash hash = lookup_national_id(lookup_key, national_id);
-    struct view_key key = key_of_national_id(&hash, &NO_ID);
-    return list_prefix(view, key, key.size - REQUEST_ID_SIZE, entries, max, count);
+    struct view_scan scan;
+    scan_begin(&scan, view, key_of_national_id(&hash, &NO_ID));
+    return list_by_hash(&scan, &hash, false, entries, max, count);
 }
 
+/* One case with two codes is listed by the code that came first. */
 enum err request_list_recent(struct view *view, const struct request_entry *before,
                              struct request_entry *entries, size_t max, size_t *count)
 {
-    struct view_key table = key_of_recent(0, &NO_ID);
+    struct view_key table = key_of_entry(0, &NO_ID);
     struct view_scan scan;
+    *count = 0;
     view_scan_begin(&scan, view, bytes_of(table.data, 1));
     if (before) {
-        struct view_key key = key_of_recent(before->registered_at_ms, &before->id);
+        struct view_key key = key_of_entry(before->registered_at_ms, &before->id);
         view_scan_before(&scan, view_key_bytes(&key));
     }
-    return list_scanned(view, &scan, view_scan_previous, entries, max, count);
+    while (*count < max && view_scan_previous(&scan)) {
+        struct request_entry *entry = &entries[*count];
+        enum err err = request_entry_read(view, view_key_bytes(&scan.key), scan.value, entry);
+        if (err != OK)
+            return err;
+        *count += (entry->flags & REQUEST_MERGED) == 0;
+    }
+    return view->err;
 }
 
 enum err parked_list(struct view *view, const struct parked *after, struct parked *items,

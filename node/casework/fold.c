@@ -119,8 +119,7 @@ static void idempotency_put(struct fold *fold, struct view_key key,
                             const struct idempotency_entry *entry)
 {
     uint8_t value[REQUEST_ID_SIZE + LOOKUP_HASH_SIZE];
-    memcpy(value, entry->id.code, TRACKING_CODE_DIGITS);
-    value[TRACKING_CODE_DIGITS] = entry->id.slot;
+    request_id_pack(value, &entry->id);
     memcpy(value + REQUEST_ID_SIZE, entry->fingerprint.bytes, LOOKUP_HASH_SIZE);
     view_put(fold->view, view_key_bytes(&key), BYTES_OF_ARRAY(value));
 }
@@ -276,15 +275,13 @@ static void fold_request(struct fold *fold)
         merge(fold, &entry, &first.id);
     } else {
         idempotency_put(fold, key, &(struct idempotency_entry){ entry.id, fingerprint });
-        put_present(fold->view, key_of_recent(entry.registered_at_ms, &entry.id));
         count_request(fold, &facts);
     }
     if (entry.flags & REQUEST_CODE_SHARED)
         park(fold, PARKED_CODE_SHARED);
 
     uint8_t id[REQUEST_ID_SIZE];
-    memcpy(id, entry.id.code, TRACKING_CODE_DIGITS);
-    id[TRACKING_CODE_DIGITS] = entry.id.slot;
+    request_id_pack(id, &entry.id);
     struct view_key located = key_of_located(&fold->record);
     view_put(fold->view, view_key_bytes(&located), BYTES_OF_ARRAY(id));
     request_entry_put(fold->view, &entry);

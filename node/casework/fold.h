@@ -18,7 +18,7 @@
 #include "storage/view.h"
 
 /* Of the rules: raised whenever the same records would fold into other content (storage/rules.h). */
-#define FOLD_VERSION 1
+#define FOLD_VERSION 2
 
 struct fold_context {
     struct lookup_key lookup_key;

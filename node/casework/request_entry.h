@@ -43,10 +43,14 @@ struct request_entry {
     char idempotency_key[IDEMPOTENCY_KEY_SIZE_MAX + 1];
 };
 
-/* ERR_NOT_FOUND, or the view's error; ERR_CORRUPT, kept in the view, for a value that is no entry.
- */
+/* ERR_NOT_FOUND, or the view's error; ERR_CORRUPT, kept in the view, for a value that is no entry, or when the
+ * request is there and its entry is not. */
 enum err request_entry_get(struct view *view, const struct request_id *id,
                            struct request_entry *entry);
+/* From a key and value of the table T. ERR_CORRUPT likewise. */
+enum err request_entry_read(struct view *view, struct bytes key, struct bytes value,
+                            struct request_entry *entry);
+/* registered_at_ms and the id stay what they were when it was first put. */
 void request_entry_put(struct view *view, const struct request_entry *entry);
 
 #endif

@@ -42,8 +42,9 @@ static void key_append_u64(struct view_key *key, uint64_t value)
 
 static void key_append_id(struct view_key *key, const struct request_id *id)
 {
-    key_append(key, id->code, TRACKING_CODE_DIGITS);
-    key_append_u8(key, id->slot);
+    uint8_t raw[REQUEST_ID_SIZE];
+    request_id_pack(raw, id);
+    key_append(key, raw, sizeof raw);
 }
 
 static struct view_key key_of_record(char table, const struct record_ref *record)
@@ -78,7 +79,7 @@ struct view_key key_of_idempotency(struct bytes client, struct bytes idempotency
 struct view_key key_of_phone(const struct lookup_hash *phone, const struct request_id *id)
 {
     struct view_key key = key_begin('P');
-    key_append(&key, phone->bytes, LOOKUP_HASH_SIZE);
+    key_append(&key, phone->bytes, LOOKUP_INDEX_SIZE);
     key_append_id(&key, id);
     return key;
 }
@@ -87,12 +88,12 @@ struct view_key key_of_national_id(const struct lookup_hash *national_id,
                                    const struct request_id *id)
 {
     struct view_key key = key_begin('N');
-    key_append(&key, national_id->bytes, LOOKUP_HASH_SIZE);
+    key_append(&key, national_id->bytes, LOOKUP_INDEX_SIZE);
     key_append_id(&key, id);
     return key;
 }
 
-struct view_key key_of_recent(int64_t registered_at_ms, const struct request_id *id)
+struct view_key key_of_entry(int64_t registered_at_ms, const struct request_id *id)
 {
     struct view_key key = key_begin('T');
     key_append_u64(&key, (uint64_t)registered_at_ms);
@@ -164,17 +165,29 @@ bool request_id_equal(const struct request_id *a, const struct request_id *b)
     return a->slot == b->slot && memcmp(a->code, b->code, TRACKING_CODE_DIGITS) == 0;
 }
 
-void request_id_write(struct buffer *out, const struct request_id *id)
+void request_id_pack(uint8_t out[REQUEST_ID_SIZE], const struct request_id *id)
 {
-    buffer_append(out, id->code, TRACKING_CODE_DIGITS);
-    buffer_append_u8(out, id->slot);
+    uint64_t number = 0; /* below 10^14, so below 2^48 */
+    for (size_t i = 0; i < TRACKING_CODE_DIGITS; i++)
+        number = 10 * number + (uint64_t)(id->code[i] - '0');
+    for (size_t i = REQUEST_ID_SIZE - 1; i-- > 0; number >>= 8)
+        out[i] = (uint8_t)number;
+    out[REQUEST_ID_SIZE - 1] = id->slot;
 }
 
 struct request_id request_id_read(struct reader *reader)
 {
     struct request_id id = { .slot = 0 };
-    read_into(reader, id.code, TRACKING_CODE_DIGITS);
-    id.slot = read_u8(reader);
+    uint8_t raw[REQUEST_ID_SIZE] = { 0 };
+    uint64_t number = 0;
+    read_into(reader, raw, sizeof raw);
+    for (size_t i = 0; i + 1 < REQUEST_ID_SIZE; i++)
+        number = number << 8 | raw[i];
+    for (size_t i = TRACKING_CODE_DIGITS; i-- > 0; number /= 10)
+        id.code[i] = (char)('0' + number % 10);
+    if (number > 0)
+        reader->err = ERR_MALFORMED;
+    id.slot = raw[REQUEST_ID_SIZE - 1];
     return id;
 }
 

@@ -1,26 +1,32 @@
 /* The keys and small values of a node's casework view: the only place that knows how they look.
  *
  *   letter  rest of the key                        value
- *   R       code(14) slot(1)                       a request entry (request_entry.h)
- *   I       client size(1) client, idempotency key code(14) slot(1) fingerprint(16)
- *   P       hash of the phone(16) code(14) slot(1) 1
- *   N       hash of the national ID(16) code slot  1
- *   T       registered at, ms(8) code slot         1
- *   L       record                                 code(14) slot(1)
+ *   R       id                                     registered at, ms(8)
+ *   T       registered at, ms(8) id                a request entry (request_entry.h)
+ *   I       client size(1) client, idempotency key id, fingerprint(16)
+ *   P       hash of the phone(8) id                1
+ *   N       hash of the national ID(8) id          1
+ *   L       record                                 id
  *   E       record                                 the erasing record
  *   X       record                                 reason(1) kind(4): parked, see fold.h
  *   C       counter(1) rest                        count(8)
  *   D       node                                   a directory entry (directory_entry.h)
  *
+ *   id = code(6), as a number, slot(1)
  *   record = audience size(1) audience incarnation(16) position(8); the node is the view's own.
- *   Integers are big-endian, so that byte order is their order. */
+ *   Integers are big-endian, so that byte order is their order.
+ *
+ * The keys of R, P and N come in no order, so that each flush writes most of their pages anew: they are kept as
+ * small as they can be. What is large stands in T, where new entries come last. P and N hold half of a hash;
+ * the entry has the whole one, and who reads compares it. */
 #ifndef NODE_CASEWORK_VIEW_KEYS_H
 #define NODE_CASEWORK_VIEW_KEYS_H
 
 #include "node/casework/lookup.h"
 #include "proto/record/facts.h"
 
-#define REQUEST_ID_SIZE       (TRACKING_CODE_DIGITS + 1)
+#define REQUEST_ID_SIZE       7
+#define LOOKUP_INDEX_SIZE     8 /* of a hash, in keys */
 #define RECORD_REF_SIZE_MAX   (1 + NODE_NAME_SIZE_MAX + INCARNATION_SIZE + 8)
 #define CASEWORK_KEY_SIZE_MAX 160
 
@@ -60,7 +66,7 @@ struct view_key key_of_idempotency(struct bytes client, struct bytes idempotency
 struct view_key key_of_phone(const struct lookup_hash *phone, const struct request_id *id);
 struct view_key key_of_national_id(const struct lookup_hash *national_id,
                                    const struct request_id *id);
-struct view_key key_of_recent(int64_t registered_at_ms, const struct request_id *id);
+struct view_key key_of_entry(int64_t registered_at_ms, const struct request_id *id);
 struct view_key key_of_located(const struct record_ref *record);
 struct view_key key_of_erased(const struct record_ref *record);
 struct view_key key_of_parked(const struct record_ref *record);
@@ -79,7 +85,9 @@ int32_t counter_rest_day(struct bytes rest);
 
 struct request_id request_id_of(struct bytes code, uint8_t slot);
 bool request_id_equal(const struct request_id *a, const struct request_id *b);
-void request_id_write(struct buffer *out, const struct request_id *id);
+/* As in keys and values. The code must be fourteen digits. */
+void request_id_pack(uint8_t out[REQUEST_ID_SIZE], const struct request_id *id);
+/* ERR_MALFORMED in the reader for what is no code. */
 struct request_id request_id_read(struct reader *reader);
 
 struct record_ref record_ref_of(const struct log_id *log, uint64_t position);
