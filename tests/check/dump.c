@@ -31,6 +31,7 @@ void dump_free(struct dump *dump)
         log_close(&dump->logs[i]);
     free(dump->logs);
     free(dump->problems);
+    dump_free(dump->journal);
     arena_close(&dump->memory);
     free(dump);
 }

@@ -91,6 +91,8 @@ struct dump {
     size_t log_count;
     struct dump_problem *problems;
     size_t problem_count;
+    struct dump
+        *journal; /* what its journal holds and it does not: records, with holes; NULL: none */
     struct arena memory; /* of all strings */
 };
 
@@ -98,6 +100,7 @@ struct dump {
 struct dump_options {
     const char *label;
     const uint8_t *data_key; /* 32 bytes; NULL: person parts stay sealed */
+    const char *journal;     /* folder of the node's journal; NULL: it has none */
     struct dump_memo *memo;  /* of earlier readings with this key (dump_memo.h); NULL: none */
 };
 

@@ -353,7 +353,7 @@ static bool walk(struct dump_reading *reading, const char *name, pages_entry *en
     return true;
 }
 
-static bool logs_prepare(struct dump_reading *reading)
+bool dump_logs_prepare(struct dump_reading *reading)
 {
     reading->logs = calloc(reading->dump->log_count + 1, sizeof *reading->logs);
     for (size_t i = 0; reading->logs && i < reading->dump->log_count; i++)
@@ -365,7 +365,7 @@ static void read_tables(struct dump_reading *reading)
 {
     bool found = walk(reading, "meta", meta_entry);
     found &= walk(reading, "logs", log_entry);
-    if (!logs_prepare(reading)) {
+    if (!dump_logs_prepare(reading)) {
         reading->dump->memory.failed = true;
         return;
     }
@@ -385,7 +385,7 @@ static void read_tables(struct dump_reading *reading)
     reading->dump->readable = found;
 }
 
-static void reading_close(struct dump_reading *reading)
+void dump_logs_close(struct dump_reading *reading)
 {
     for (size_t i = 0; reading->logs && i < reading->dump->log_count; i++) {
         for (size_t level = 0; level < 64 - DUMP_STORED_LEVEL; level++)
@@ -393,7 +393,6 @@ static void reading_close(struct dump_reading *reading)
         free(reading->logs[i].explained);
     }
     free(reading->logs);
-    pages_close(&reading->pages);
 }
 
 struct dump *dump_read(const char *data_folder, const struct dump_options *options)
@@ -413,7 +412,11 @@ struct dump *dump_read(const char *data_folder, const struct dump_options *optio
         snprintf(text, sizeof text, "%s cannot be read: %s", path, why);
         problem(&reading, "", 0, text);
     }
-    reading_close(&reading);
+    dump_logs_close(&reading);
+    pages_close(&reading.pages);
+    if (options->journal)
+        dump->journal = dump_read_journal(dump, options->journal);
+    dump->memory.failed |= options->journal && (!dump->journal || dump->journal->memory.failed);
     return dump;
 }
 

@@ -1,4 +1,5 @@
-/* Inside the reader of stores: dump_read.c walks the tables, dump_batch.c reads batches. */
+/* Inside the reader of stores: dump_read.c walks the tables, dump_batch.c reads batches,
+ * dump_journal.c a journal. */
 #ifndef CHECK_DUMP_READER_H
 #define CHECK_DUMP_READER_H
 
@@ -30,6 +31,10 @@ struct dump_reading {
     struct log_reading *logs; /* as many as the dump has, by log number */
 };
 
+/* What stands beside each log of the dump, as many as there are now. false: no memory. */
+bool dump_logs_prepare(struct dump_reading *reading);
+void dump_logs_close(struct dump_reading *reading);
+
 /* One entry of the table `batches`. */
 void dump_batch(struct dump_reading *reading, uint32_t number, uint64_t first, struct span value);
 
@@ -37,6 +42,9 @@ void dump_batch(struct dump_reading *reading, uint32_t number, uint64_t first, s
  * one, otherwise its text, kept in the dump's memory. */
 const char *dump_note_text(struct dump_reading *reading, uint32_t number, uint64_t size,
                            struct span note);
+
+/* What the journal in `folder` holds and `store` does not; NULL: no memory. */
+struct dump *dump_read_journal(const struct dump *store, const char *folder);
 
 uint64_t dump_big_endian(const uint8_t *bytes, unsigned size);
 

@@ -165,12 +165,24 @@ static void write_dump_log(struct writer *writer, const struct dump_log *log)
                    &(struct dump_fork){ log->fork_proofs[i] });
 }
 
+/* Records, and nothing else, are judged of a journal. */
+static void write_journal(struct writer *writer, const struct dump *journal)
+{
+    for (size_t i = 0; journal && i < journal->log_count; i++) {
+        const struct dump_log *log = &journal->logs[i];
+        write_line(writer, "d.journal", LOG, COUNT_OF(LOG), log);
+        for (size_t k = 0; k < log->record_count; k++)
+            write_line(writer, "d.record", RECORD, COUNT_OF(RECORD), &log->records[k]);
+    }
+}
+
 static void write_dump(struct writer *writer, const struct dump *dump)
 {
     for (size_t i = 0; i < dump->log_count; i++)
         write_dump_log(writer, &dump->logs[i]);
     for (size_t i = 0; i < dump->problem_count; i++)
         write_line(writer, "d.problem", PROBLEM, COUNT_OF(PROBLEM), &dump->problems[i]);
+    write_journal(writer, dump->journal);
 }
 
 static void write_event(struct writer *writer, const struct history_event *event)
@@ -221,6 +233,7 @@ bool history_save(const struct history *history, const char *path, char *why, si
 struct loader {
     struct history *history;
     struct dump *dump; /* the one being read */
+    struct dump *part; /* the same, or its journal */
     const char *bad;   /* what is wrong with the line; or the member of it that is: */
     bool bad_member;
 };
@@ -249,7 +262,7 @@ static bool load_dump_log(struct loader *loader, const json_t *object)
     struct dump_log read = { 0 };
     if (!load_fields(loader, object, LOG, COUNT_OF(LOG), &read))
         return false;
-    struct dump_log *log = dump_add_log(loader->dump, read.origin, read.branch);
+    struct dump_log *log = dump_add_log(loader->part, read.origin, read.branch);
     if (log) {
         log->frozen = read.frozen;
         log->readable = read.readable;
@@ -275,7 +288,7 @@ static bool load_problem(struct loader *loader, const json_t *object)
 static bool load_of_log(struct loader *loader, const char *kind, const json_t *object,
                         struct dump_log *log)
 {
-    struct dump *dump = loader->dump;
+    struct dump *dump = loader->part;
     struct dump_record record = { 0 };
     struct dump_note note = { 0 };
     struct dump_head parent = { 0 };
@@ -303,6 +316,12 @@ static bool load_of_log(struct loader *loader, const char *kind, const json_t *o
 static bool load_of_dump(struct loader *loader, const char *kind, const json_t *object)
 {
     struct dump *dump = loader->dump;
+    if (dump && strcmp(kind, "journal") == 0) {
+        if (!dump->journal)
+            dump->journal = dump_new(dump->label);
+        loader->part = dump->journal ? dump->journal : dump;
+        return load_dump_log(loader, object);
+    }
     if (!dump) {
         loader->bad = "a part of a dump, and no dump before it";
         return false;
@@ -311,11 +330,11 @@ static bool load_of_dump(struct loader *loader, const char *kind, const json_t *
         return load_dump_log(loader, object);
     if (strcmp(kind, "problem") == 0)
         return load_problem(loader, object);
-    if (dump->log_count == 0) {
+    if (loader->part->log_count == 0) {
         loader->bad = "a part of a log, and no log before it";
         return false;
     }
-    return load_of_log(loader, kind, object, &dump->logs[dump->log_count - 1]);
+    return load_of_log(loader, kind, object, &loader->part->logs[loader->part->log_count - 1]);
 }
 
 static bool load_dump(struct loader *loader, const json_t *object, const struct history_event *event)
@@ -328,7 +347,7 @@ static bool load_dump(struct loader *loader, const json_t *object, const struct 
         dump->node = arena_text(&dump->memory, read.node);
         dump->readable = read.readable;
     }
-    loader->dump = dump;
+    loader->dump = loader->part = dump;
     history_add_dump(loader->history, event->time_ns, event->host, dump);
     return true;
 }

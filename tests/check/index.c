@@ -515,6 +515,31 @@ static bool case_is(const struct dump_record *record, const char *case_id)
     return record->has_case;
 }
 
+bool index_record_is_of(const struct dump_record *record, const struct index_call *call)
+{
+    return !record->damaged && strcmp(record->client, call->call->client) == 0 &&
+           strcmp(record->key, call->call->key) == 0 &&
+           strcmp(record->code, call->answer->code) == 0 &&
+           (strlen(call->answer->case_id) != 32 || case_is(record, call->answer->case_id));
+}
+
+bool index_was_receipted(const struct index *index, const struct index_call *call, size_t at)
+{
+    for (size_t i = 0; i < index->dump_count; i++) {
+        const struct index_request *request = index_request_of(&index->dumps[i], call);
+        if (!request)
+            continue;
+        const char *origin = request->log->origin;
+        const struct index_note *note =
+            index_note_from(index, origin, request->record->position + 1);
+        for (; note && index_note_is_of(index, note, origin); note++)
+            if (note->receipt && note->at < at)
+                return true;
+        return false;
+    }
+    return false;
+}
+
 const struct index_request *index_request_of(const struct index_dump *dump,
                                              const struct index_call *call)
 {
@@ -522,8 +547,7 @@ const struct index_request *index_request_of(const struct index_dump *dump,
     const struct index_request *found =
         index_requests(dump, call->call->client, call->call->key, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(found[i].record->code, call->answer->code) == 0 &&
-            (strlen(call->answer->case_id) != 32 || case_is(found[i].record, call->answer->case_id)))
+        if (index_record_is_of(found[i].record, call))
             return &found[i];
     return NULL;
 }

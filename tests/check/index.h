@@ -124,6 +124,10 @@ const struct index_request *index_requests_of_code(const struct index_dump *dump
 /* The one whose code and case the answer named, or NULL. */
 const struct index_request *index_request_of(const struct index_dump *dump,
                                              const struct index_call *call);
+bool index_record_is_of(const struct dump_record *record, const struct index_call *call);
+/* A hub had given a receipt for it before `at`: then the journal may have given it up, and it comes
+ * back from the hub. */
+bool index_was_receipted(const struct index *index, const struct index_call *call, size_t at);
 /* The first note about a log of at least that size; NULL: none. Those behind it follow. */
 const struct index_note *index_note_from(const struct index *index, const char *origin,
                                          uint64_t size);

@@ -105,7 +105,10 @@ static struct dump *read_store(const struct sim_node *node, const char *label)
     struct dump_memo **memo = &recorder.memos[node->index];
     if (*memo == NULL)
         *memo = dump_memo_new();
+    char journal[SIM_PATH_SIZE + 16];
+    snprintf(journal, sizeof journal, "%s/journal", node->second.folder);
     struct dump_options options = { .label = label,
+                                    .journal = node->second.disk != NULL ? journal : NULL,
                                     .data_key = node->keyring.data.bytes,
                                     .memo = *memo };
     struct dump *dump = dump_read(node->data, &options);

@@ -86,6 +86,52 @@ Test(i01, the_loss_of_one_of_two_devices_excuses_nothing_that_of_both_does)
     cr_assert_eq(missing_after(true, "log", "journal"), 0);
 }
 
+/* log/ was lost, and the newest record, which no hub has yet, is not in the store that is read
+ * then. */
+static size_t missing_while_it_waits(bool in_journal)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].journal = true;
+    sample_remove(history, sample_event(history, HISTORY_RECEIPT, 0));
+    struct history_event gone = sample_life(HISTORY_DISK_LOST, ARDABIL, 0);
+    gone.life.name = "log";
+    sample_insert(history, sample_event(history, HISTORY_OK, 2),
+                  sample_life(HISTORY_UP, ARDABIL, 0));
+    sample_insert(history, sample_event(history, HISTORY_OK, 2), gone);
+    struct dump *dump = sample_dump(history, ARDABIL, "first");
+    struct dump_record record = dump->logs[0].records[3];
+    sample_shorten(&dump->logs[0], 2);
+    dump->journal = dump_new("first");
+    if (in_journal)
+        dump_add_record(dump->journal, dump_add_log(dump->journal, SAMPLE_LOG_1, false), &record);
+    struct check_report *report = check_history(history, "I1");
+    size_t violations = report->violation_count;
+    check_report_free(report);
+    history_free(history);
+    return violations;
+}
+
+Test(i01, what_waits_in_the_journal_is_not_lost_and_what_does_not_is)
+{
+    cr_assert_gt(missing_while_it_waits(false), 0);
+    cr_assert_eq(missing_while_it_waits(true), 0);
+}
+
+Test(i01, in_the_end_the_journal_is_no_place_for_it)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].journal = true;
+    struct history_event gone = sample_life(HISTORY_DISK_LOST, ARDABIL, 0);
+    gone.life.name = "log";
+    sample_insert(history, sample_event(history, HISTORY_CRASH, 0), gone);
+    struct dump *dump = sample_dump(history, ARDABIL, "final");
+    struct dump_record record = dump->logs[0].records[3];
+    sample_shorten(&dump->logs[0], 2);
+    dump->journal = dump_new("final");
+    dump_add_record(dump->journal, dump_add_log(dump->journal, SAMPLE_LOG_1, false), &record);
+    sample_expect(history, "I1");
+}
+
 Test(i01, a_disk_that_was_lost_with_the_only_copy_is_no_violation)
 {
     struct history *history = sample_good();
@@ -304,6 +350,42 @@ Test(i04, that_a_store_is_damaged_excuses_no_other_code)
     sample_event(history, HISTORY_SENT, 3)->answer.code = "24000000000097";
     sample_event(history, HISTORY_OK, 3)->answer.code = "24000000000097";
     sample_expect(history, "I4");
+}
+
+/* A key that was acknowledged, and receipted, before log/ was lost gets another code after it. */
+static size_t taken_again(bool lost, bool receipted, bool known)
+{
+    struct history *history = sample_good();
+    history->hosts[ARDABIL].journal = true;
+    if (!receipted)
+        sample_remove(history, sample_event(history, HISTORY_RECEIPT, 0));
+    struct history_event gone = sample_life(HISTORY_DISK_LOST, ARDABIL, 0);
+    gone.life.name = "log";
+    if (lost)
+        sample_insert(history, sample_event(history, HISTORY_CRASH, 0), gone);
+    sample_event(history, HISTORY_INVOKE, 7)->call.key = "key-1";
+    for (size_t i = 0; i < history->dump_count; i++)
+        for (size_t k = 0; k < history->dumps[i]->log_count; k++) {
+            struct dump_log *log = &history->dumps[i]->logs[k];
+            log->parent_count = known ? log->parent_count : 0;
+            if (!receipted && strcmp(history->dumps[i]->label, "first") == 0)
+                log->receipt_count = 0;
+            if (strcmp(log->origin, SAMPLE_LOG_2) == 0)
+                log->records[1].key = "key-1";
+        }
+    struct check_report *report = check_history(history, "I4");
+    size_t violations = report->violation_count;
+    check_report_free(report);
+    history_free(history);
+    return violations;
+}
+
+Test(i04, a_key_that_only_hubs_knew_may_get_another_code_and_no_other_key_may)
+{
+    cr_assert_eq(taken_again(true, true, false), 0);
+    cr_assert_gt(taken_again(false, true, false), 0, "nothing was lost");
+    cr_assert_gt(taken_again(true, false, false), 0, "it waited in the journal");
+    cr_assert_gt(taken_again(true, true, true), 0, "its writer held the first");
 }
 
 Test(i04, other_content_that_is_accepted_is_seen)

@@ -57,6 +57,9 @@ static struct history *sample(void)
     dump_add_parent(dump, log, &(struct dump_head){ "samad/ardabil/hub/01", 7, key });
     dump_add_fork(dump, log, "9701");
     dump_add_problem(dump, "samad/ardabil/hub/00", 2, "hole");
+    dump->journal = dump_new("final");
+    dump_add_record(dump->journal, dump_add_log(dump->journal, "samad/hub-1/all/02", false),
+                    &(struct dump_record){ .position = 8, .code = "24053781930601" });
     history_add_dump(history, 9, hub, dump);
     return history;
 }
@@ -101,6 +104,8 @@ Test(history, a_saved_history_reads_back_as_it_was)
     cr_assert_str_eq(dump->logs[0].audience, "hub");
     cr_assert_eq(dump->logs[0].size, 4);
     cr_assert_eq(dump->problems[0].position, 2);
+    cr_assert_eq(dump->log_count, 1);
+    cr_assert_eq(dump->journal->logs[0].records[0].position, 8);
     cr_assert(history_save(loaded, again, why, sizeof why), "%s", why);
     char *first = read_text(path), *second = read_text(again);
     cr_assert_str_eq(first, second);

@@ -1,5 +1,6 @@
 /* Stores that the product wrote, read by the checkers' own reader: the two agree on every root, and
  * the reader finds nothing wrong. */
+#include "storage/journal.h"
 #include "tests/check/check.h"
 #include "tests/check/dump.h"
 #include "tests/check/dump_memo.h"
@@ -290,5 +291,79 @@ Test(stores, what_was_read_before_hides_nothing_that_has_changed_since)
     }
     cr_assert_gt(found, 400);
     dump_memo_free(memo);
+    pair_close(&pair);
+}
+
+/* ---- journals ------------------------------------------------------------------------------ */
+
+/* One entry with a batch of that log. */
+static void journal_write(struct journal *journal, const struct log_id *log,
+                          struct merkle_frontier *at, uint32_t count)
+{
+    struct seal_key data_key = { { 0 } };
+    struct batch_builder batch;
+    struct journal_entry entry = { 0 };
+    struct buffer value = { 0 };
+    uint64_t first = at->size;
+    batch_begin(&batch, at);
+    sample_batch(&batch, log, 7, count, 50, &data_key);
+    uint8_t *room = buffer_reserve(&value, batch_size(&batch, 0));
+    batch_write(&batch, BYTES_NONE, room);
+    value.size = batch_size(&batch, 0);
+    journal_entry_batch(&entry, log, first, buffer_bytes(&value));
+    cr_assert_eq(journal_make_room(journal, journal_entry_size(&entry)), OK);
+    cr_assert_eq(journal_append(journal, &entry), OK);
+    *at = batch.frontier;
+    journal_entry_close(&entry);
+    buffer_close(&value);
+    batch_close(&batch);
+}
+
+static void flip(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    cr_assert(file && fseek(file, at, SEEK_SET) == 0);
+    int byte = fgetc(file);
+    cr_assert(fseek(file, at, SEEK_SET) == 0 && fputc(byte ^ 1, file) != EOF);
+    fclose(file);
+}
+
+Test(stores, of_a_journal_is_read_what_the_store_lacks_and_nothing_that_is_damaged)
+{
+    struct pair pair;
+    char path[FOLDER_PATH_SIZE], segment[FOLDER_PATH_SIZE];
+    struct journal *journal;
+    struct journal_report report;
+    struct merkle_frontier held = { 0 }, lacking = { 0 };
+    struct log_id other = sample_log("ardabil", "hub", 2);
+    pair_open(&pair);
+    shell_write(&pair.province, &pair.log, 4, 1);
+    folder_path(path, pair.folder, "journal");
+    folder_path(segment, path, "segment-00000001");
+    struct journal_options options = { .path = path,
+                                       .node = "ardabil",
+                                       .segment_size = JOURNAL_SEGMENT_SIZE_MIN,
+                                       .keep_size = UINT64_MAX };
+    cr_assert_eq(journal_open(&journal, &options, &report), OK);
+    journal_write(journal, &pair.log, &held, 4);
+    journal_write(journal, &other, &lacking, 3);
+    struct journal_space space;
+    journal_space_get(journal, &space);
+    journal_write(journal, &other, &lacking, 2);
+    journal_close(journal);
+    struct dump_options reading = { .label = "test", .journal = path };
+    struct dump *dump = dump_read(pair.province_data, &reading);
+    cr_assert_eq(dump->journal->log_count, 1);
+    cr_assert_eq(dump->journal->logs[0].record_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        cr_assert_eq(dump->journal->logs[0].records[i].position, i);
+        cr_assert_not(dump->journal->logs[0].records[i].damaged);
+    }
+    cr_assert_gt(strlen(dump->journal->logs[0].records[4].code), 0);
+    dump_free(dump);
+    flip(segment, (long)space.used_size + 100);
+    dump = dump_read(pair.province_data, &reading);
+    cr_assert_eq(dump->journal->logs[0].record_count, 3);
+    dump_free(dump);
     pair_close(&pair);
 }
