@@ -389,6 +389,19 @@ static void add_disk_alarm(struct site *site, struct replication_status *status)
                                     "on the data disk");
 }
 
+static void add_missing_alarm(const struct site *site, struct replication_status *status)
+{
+    struct engine_status engine;
+    char detail[128];
+    engine_status(site->engine, &engine);
+    if (engine.missing == 0)
+        return;
+    snprintf(detail, sizeof detail,
+             "at least %llu records of this node are not here; the hubs hand them back",
+             (unsigned long long)engine.missing);
+    add_alarm(status, site, "records-missing", engine.missing_since_ms, detail);
+}
+
 /* A journal that is lost, records that wait in it, records that are nowhere: each stands as long as
  * it is so; what this start has done stands until the next. */
 static void add_journal_alarms(const struct site *site, struct replication_status *status)
@@ -439,6 +452,7 @@ static void replication_status_of(void *context, struct replication_status *stat
     replicator_status(site->replicator, status);
     add_disk_alarm(site, status);
     add_corrupt_alarm(site, status);
+    add_missing_alarm(site, status);
     add_journal_alarms(site, status);
     add_tokens_alarm(site, status);
 }

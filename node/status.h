@@ -40,7 +40,7 @@ struct alarm_status {
     unsigned severity;                 /* of a peer's: the greater, the longer it is kept */
 };
 #define STATUS_ALARM_MAX     64
-#define STATUS_ALARM_OWN_MAX 4 /* places that the peers' alarms leave to this node's own */
+#define STATUS_ALARM_OWN_MAX 8 /* places that the peers' alarms leave to this node's own */
 
 struct replication_status {
     size_t peer_count, log_count, alarm_count;

@@ -300,3 +300,29 @@ enum err order_of_node(struct log_store *logs, struct store_txn *txn, const char
     order_book_free(book);
     return err;
 }
+
+static uint64_t known_size(const struct log_state *state)
+{
+    return !state->frozen && state->pending_size > state->size ? state->pending_size : state->size;
+}
+
+enum err order_missing(struct log_store *logs, struct store_txn *txn, const char *node,
+                       const char *audience, uint64_t *records)
+{
+    struct order_entry *entries;
+    size_t entry_count;
+    uint32_t count = log_count(logs, txn);
+    enum err err = order_of_node(logs, txn, node, audience, &entries, &entry_count);
+    *records = 0;
+    for (uint32_t number = 0; number < count && err == OK; number++) {
+        struct log_state state;
+        err = log_state_get(logs, txn, number, &state);
+        if (err == OK && strcmp(state.id.node, node) == 0 &&
+            audience_matches(&state.id, audience) && !state.branch)
+            *records += known_size(&state);
+    }
+    for (size_t i = 0; i < entry_count && err == OK; i++)
+        *records -= entries[i].size;
+    free(entries);
+    return err == OK ? txn->err : err;
+}

@@ -29,6 +29,12 @@ struct order_entry {
 enum err order_of_node(struct log_store *logs, struct store_txn *txn, const char *node,
                        const char *audience, struct order_entry **entries, size_t *count);
 
+/* Records of those logs that are known of and not in the order: whole logs that wait (O1), and what
+ * lies between the end of a log and the checkpoint accepted for it. At least so many: who waits may
+ * name more than anybody has told. Forked logs are left to a person. */
+enum err order_missing(struct log_store *logs, struct store_txn *txn, const char *node,
+                       const char *audience, uint64_t *records);
+
 /* The same with a memory: ids and parents of logs never change, so a book reads them once. For one
  * log store and one thread. */
 struct order_book;

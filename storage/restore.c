@@ -290,10 +290,14 @@ static void judge_rest(struct restore *restore, const struct journal_log *log)
             at = place->first + place->count;
             continue;
         }
-        if (!journal_place_after(log, at, &next))
+        bool more = journal_place_after(log, at, &next);
+        uint64_t given_up = more && next < log->base ? next : log->base;
+        if (at < given_up) {
+            restore->report->given_up += given_up - at;
+            at = given_up;
+        }
+        if (!more)
             return;
-        if (at < log->base)
-            at = log->base < next ? log->base : next;
         if (at < next)
             restore_tell_loss(restore, &log->id, at, next - at, false);
         at = next;

@@ -48,6 +48,7 @@ struct restore_report {
     uint64_t cut;      /* logs of others that were damaged and are asked for again from there on */
     uint64_t evidence_lost; /* of forks: nowhere here */
     uint64_t waiting;  /* records in the journal that wait for what is before them */
+    uint64_t given_up; /* records that log/ lacks and the journal has no more: hubs hold them */
     uint64_t lost;     /* records, or person parts of records, that are nowhere here */
     size_t loss_count;
     struct restore_loss losses[RESTORE_LOSS_MAX];

@@ -82,6 +82,18 @@ void api_answer_err(struct http_exchange *exchange, enum err err)
     }
 }
 
+void api_answer_missing(struct http_exchange *exchange)
+{
+    http_answer_header(exchange, "Retry-After", "5");
+    http_answer_problem(
+        exchange, 503, "records-missing", "The node lacks records of its own",
+        "It lost them with a disk, and the hubs have not handed all of them back yet. "
+        "This request is not among those that are here; whether it exists is not "
+        "known. Nothing was recorded. Try again when Retry-After has passed; `missing` "
+        "in /v1/status says how many records are awaited.",
+        NULL);
+}
+
 static void later_on_durable(struct durable_wait *wait, enum err err)
 {
     struct api_later *later = (struct api_later *)wait;

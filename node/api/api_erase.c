@@ -21,6 +21,7 @@ struct erasure {
     char actor[TOKEN_ID_SIZE + 1];
     char reason[REASON_SIZE_MAX + 1];
     unsigned erased, erased_before;
+    bool missing; /* records of the node, before this was decided */
 };
 
 static enum err propose_erase(struct erasure *erasure, struct writer *writer,
@@ -75,6 +76,8 @@ static void erasure_done(struct command *command, enum err err)
                         json_pack("{s:s, s:i, s:i}", "code", erasure->code, "erased",
                                   (int)erasure->erased, "erased_before",
                                   (int)erasure->erased_before));
+    else if (err == ERR_NOT_FOUND && erasure->missing)
+        api_answer_missing(erasure->exchange);
     else if (err == ERR_NOT_FOUND)
         http_answer_problem(erasure->exchange, 404, "no-such-request", "There is no such request",
                             "No request of this node has this code.", NULL);
@@ -126,6 +129,7 @@ void api_erase(void *context, struct http_exchange *exchange)
             (struct command){ .decide = erasure_decide, .done = erasure_done, .intake = false };
         erasure->api = api;
         erasure->exchange = exchange;
+        erasure->missing = engine_missing(api->options.engine) > 0;
         memcpy(erasure->actor, http_token(exchange)->id, sizeof erasure->actor);
         enum err err = engine_submit(api->options.engine, &erasure->command);
         if (err != OK) {

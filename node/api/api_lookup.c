@@ -16,8 +16,10 @@
 
 enum { LIST_MAX = 200, LIST_DEFAULT = 50, SAME_CODE_MAX = 8 };
 
-static enum err begin(struct api *api, struct views_reader *reader)
+/* `*missing`: what is not found may be a record that this node knows it lacks. */
+static enum err begin(struct api *api, struct views_reader *reader, bool *missing)
 {
+    *missing = engine_missing(api->options.engine) > 0;
     return views_reader_begin(engine_views(api->options.engine), api->options.config->node, reader);
 }
 
@@ -25,6 +27,21 @@ static void answer_unknown(struct http_exchange *exchange)
 {
     http_answer_problem(exchange, 404, "no-such-request", "There is no such request",
                         "No request has this code together with this second factor here.", NULL);
+}
+
+static void refuse_unknown(struct api *api, struct http_exchange *exchange, uint64_t group,
+                           bool missing)
+{
+    api_refuse_when_durable(api, exchange, group, missing ? api_answer_missing : answer_unknown);
+}
+
+/* A list, and whether it may lack something. */
+static json_t *requests_json(json_t *list, bool missing)
+{
+    json_t *json = json_pack("{s:o}", "requests", list);
+    if (missing)
+        json_object_set_new(json, "incomplete", json_true());
+    return json;
 }
 
 static void answer_code_fault(struct http_exchange *exchange)
@@ -65,6 +82,28 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Both of these where the own view has nothing: what waits for other records is told of all the
+ * same. */
+static enum err find_waiting(struct api *api, struct bytes code, struct bytes factor,
+                             const char *area, struct request_entry *entry)
+{
+    struct waiting_reader reader;
+    waiting_reader_begin(engine_waiting(api->options.engine), &reader);
+    enum err err = request_find(&reader.view, lookup_key_of(api), code, factor, area, entry);
+    waiting_reader_end(&reader);
+    return err;
+}
+
+static enum err list_waiting(struct api *api, struct bytes code, struct request_entry *entries,
+                             size_t *count)
+{
+    struct waiting_reader reader;
+    waiting_reader_begin(engine_waiting(api->options.engine), &reader);
+    enum err err = request_list_by_code(&reader.view, code, entries, SAME_CODE_MAX, count);
+    waiting_reader_end(&reader);
+    return err;
+}
+
 /* A guess counts against the code, and against the token, whatever codes it tries. */
 static void look_up(struct api *api, struct http_exchange *exchange, struct bytes typed,
                     struct bytes factor)
@@ -73,6 +112,7 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
     struct guess guess;
     struct views_reader reader;
     struct request_entry entry;
+    bool missing;
     const char *area = api->options.province ? api->options.province->area_code : "";
     if (tracking_code_parse(code, typed) != TRACKING_CODE_VALID) {
         answer_code_fault(exchange);
@@ -84,7 +124,7 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
         answer_wait(exchange, wait_s);
         return;
     }
-    enum err err = begin(api, &reader);
+    enum err err = begin(api, &reader, &missing);
     if (err != OK) {
         guess_withdraw(api->guesses, &guess);
         api_answer_err(exchange, err);
@@ -94,6 +134,8 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
                        &entry);
     uint64_t group = reader.group;
     views_reader_end(&reader);
+    if (err == ERR_NOT_FOUND && missing)
+        err = find_waiting(api, bytes_of_string(code), factor, area, &entry);
     atomic_fetch_add(&api->lookups, 1);
     if (err == OK)
         guess_succeeded(api->guesses, &guess);
@@ -103,7 +145,7 @@ static void look_up(struct api *api, struct http_exchange *exchange, struct byte
         answer_factor_fault(exchange);
     } else if (err == ERR_NOT_FOUND) {
         atomic_fetch_add(&api->lookups_refused, 1);
-        api_refuse_when_durable(api, exchange, group, answer_unknown);
+        refuse_unknown(api, exchange, group, missing);
     } else if (err != OK) {
         api_answer_err(exchange, err);
     } else {
@@ -130,24 +172,27 @@ void api_show(void *context, struct http_exchange *exchange)
     struct views_reader reader;
     struct request_entry entries[SAME_CODE_MAX];
     size_t count = 0;
+    bool missing;
     if (tracking_code_parse(code, bytes_of_string(http_parameter(exchange))) !=
         TRACKING_CODE_VALID) {
         answer_code_fault(exchange);
         return;
     }
-    enum err err = begin(api, &reader);
+    enum err err = begin(api, &reader, &missing);
     if (err == OK) {
         err = request_list_by_code(&reader.view, bytes_of_string(code), entries, SAME_CODE_MAX,
                                    &count);
         views_reader_end(&reader);
     }
+    if (err == OK && count == 0 && missing)
+        err = list_waiting(api, bytes_of_string(code), entries, &count);
     if (err != OK) {
         api_answer_err(exchange, err);
         return;
     }
     uint64_t group = reader.group;
     if (count == 0) {
-        api_refuse_when_durable(api, exchange, group, answer_unknown);
+        refuse_unknown(api, exchange, group, missing);
         return;
     }
     json_t *list = json_array();
@@ -159,7 +204,7 @@ void api_show(void *context, struct http_exchange *exchange)
             json_object_set_new(json, "person_unavailable", json_string(err_text(err)));
         json_array_append_new(list, json);
     }
-    api_answer_when_durable(api, exchange, group, 200, json_pack("{s:o}", "requests", list));
+    api_answer_when_durable(api, exchange, group, 200, requests_json(list, missing));
 }
 
 static size_t limit_of(struct http_exchange *exchange, bool *valid)
@@ -178,7 +223,7 @@ void api_list(void *context, struct http_exchange *exchange)
 {
     struct api *api = context;
     struct views_reader reader;
-    bool valid;
+    bool valid, missing;
     size_t count = 0, limit = limit_of(exchange, &valid);
     if (!valid) {
         json_answer_fault(exchange, "limit", "out_of_range", "limit is a number from 1 to 200.",
@@ -186,7 +231,7 @@ void api_list(void *context, struct http_exchange *exchange)
         return;
     }
     struct request_entry *entries = calloc(limit, sizeof *entries);
-    enum err err = entries ? begin(api, &reader) : ERR_NOMEM;
+    enum err err = entries ? begin(api, &reader, &missing) : ERR_NOMEM;
     if (err == OK) {
         err = request_list_recent(&reader.view, NULL, entries, limit, &count);
         views_reader_end(&reader);
@@ -200,7 +245,7 @@ void api_list(void *context, struct http_exchange *exchange)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, request_json(&entries[i], request_state_of(api, &entries[i])));
     free(entries);
-    api_answer_when_durable(api, exchange, reader.group, 200, json_pack("{s:o}", "requests", list));
+    api_answer_when_durable(api, exchange, reader.group, 200, requests_json(list, missing));
 }
 
 /* ---- the directory that the hubs announce -------------------------------------------------- */

@@ -48,6 +48,9 @@ static void add_engine(struct buffer *out, const struct api *api, const struct e
            (double)engine->log_space.available_size);
     single(out, "intake_refused", "gauge", "1 while new requests are refused for want of space.",
            engine->intake_refused);
+    single(out, "records_missing", "gauge",
+           "Records of this node that it knows of and cannot answer from; 0 is whole.",
+           (double)engine->missing);
     if (engine->journal.state == JOURNAL_NONE)
         return;
     single(out, "journal_good", "gauge",

@@ -19,15 +19,21 @@ struct api {
 
 int64_t wall_ms(void);
 
+typedef void api_refusal(struct http_exchange *exchange);
+
 /* The refusals that every command shares: ERR_BUSY 503, ERR_FULL 507, ERR_CLOSED 503,
  * ERR_STALE and ERR_EXISTS (of a group whose log is given up) 503, others 500. */
 void api_answer_err(struct http_exchange *exchange, enum err err);
 /* Sends `json` (and frees it). */
 void api_answer_json(struct http_exchange *exchange, unsigned status, json_t *json);
 
+/* Not «there is no such request» but 503: the node lacks records of its own, and this may be one of
+ * them. Whether it does is asked before the view is read: engine_missing(). */
+api_refusal api_answer_missing;
+
 /* An answer that leaves once everything that `group` holds is durable: content, or a refusal that
- * `refuse` gives. Also «not found» waits: it may have looked at an erasure that never comes to be. */
-typedef void api_refusal(struct http_exchange *exchange);
+ * `refuse` gives. Also «not found» waits: it may have looked at an erasure that never comes to be.
+ */
 struct api_later {
     struct durable_wait wait;
     struct http_exchange *exchange;

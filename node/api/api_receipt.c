@@ -54,6 +54,7 @@ void api_receipt(void *context, struct http_exchange *exchange)
     struct request_entry entry;
     struct buffer json = { 0 };
     size_t count = 0;
+    bool missing = engine_missing(api->options.engine) > 0;
     if (tracking_code_parse(code, bytes_of_string(http_parameter(exchange))) !=
         TRACKING_CODE_VALID) {
         json_answer_fault(exchange, "code", "wrong_check",
@@ -69,7 +70,8 @@ void api_receipt(void *context, struct http_exchange *exchange)
         views_reader_end(&reader);
     }
     if (err == OK && count == 0) {
-        api_refuse_when_durable(api, exchange, reader.group, answer_unknown);
+        api_refuse_when_durable(api, exchange, reader.group,
+                                missing ? api_answer_missing : answer_unknown);
         return;
     }
     if (err == OK)

@@ -29,6 +29,21 @@ static void registration_free(struct registration *registration)
     free(registration);
 }
 
+/* What is not in the node's own view may be among its records that wait for others (I4). */
+static enum err find_waiting(struct registration *registration,
+                             const struct register_setting *setting)
+{
+    struct register_decision known;
+    struct waiting_reader reader;
+    waiting_reader_begin(engine_waiting(registration->api->options.engine), &reader);
+    enum err err =
+        register_find(&reader.view, setting, &registration->facts, &registration->person, &known);
+    waiting_reader_end(&reader);
+    if (err == OK || err == ERR_CONFLICT)
+        registration->decision = known;
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 static enum err registration_decide(struct command *command, struct writer *writer, int64_t now_ms)
 {
     struct registration *registration = (struct registration *)command;
@@ -50,6 +65,8 @@ static enum err registration_decide(struct command *command, struct writer *writ
                               &registration->person, entropy, &registration->decision, &facts,
                               &person);
     } while (err == ERR_BUSY);
+    if (err == OK && registration->decision.is_new)
+        err = find_waiting(registration, &setting);
     if (err == OK && registration->decision.is_new)
         err = writer_propose(writer,
                              &(struct proposal){ .kind = RECORD_REQUEST,

@@ -212,13 +212,13 @@ void api_status(void *context, struct http_exchange *exchange)
     const struct config *config = api->options.config;
     api_answer_json(
         exchange, 200,
-        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "node",
-                  config->node, "role", config->role == ROLE_HUB ? "hub" : "province", "ready",
-                  atomic_load(&api->ready), "time", time_json(wall_ms()), "started",
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+                  "node", config->node, "role", config->role == ROLE_HUB ? "hub" : "province",
+                  "ready", atomic_load(&api->ready), "time", time_json(wall_ms()), "started",
                   time_json(api->started_ms), "queue", (json_int_t)engine.queue_length, "groups",
-                  (json_int_t)engine.groups, "records", (json_int_t)engine.records, "space",
-                  space_json(&engine, api_born_ms(api)), "journal", journal_json(&engine.journal),
-                  "logs", logs, "peers", peers, "views",
+                  (json_int_t)engine.groups, "records", (json_int_t)engine.records, "missing",
+                  (json_int_t)engine.missing, "space", space_json(&engine, api_born_ms(api)),
+                  "journal", journal_json(&engine.journal), "logs", logs, "peers", peers, "views",
                   views_json(api), "alarms", alarms));
     free(replication);
 }

@@ -71,11 +71,9 @@ static bool key_is_within_limits(const struct request_facts *facts)
            facts->idempotency_key.size <= IDEMPOTENCY_KEY_SIZE_MAX;
 }
 
-enum err register_decide(struct view *view, const struct register_setting *setting,
-                         struct request_facts *facts, const struct request_person *person,
-                         const uint8_t entropy[REGISTER_ENTROPY_SIZE],
-                         struct register_decision *decision, struct buffer *facts_part,
-                         struct buffer *person_part)
+enum err register_find(struct view *view, const struct register_setting *setting,
+                       const struct request_facts *facts, const struct request_person *person,
+                       struct register_decision *decision)
 {
     *decision = (struct register_decision){ .is_new = false };
     if (!key_is_within_limits(facts))
@@ -85,8 +83,16 @@ enum err register_decide(struct view *view, const struct register_setting *setti
     enum err err = view_get(view, view_key_bytes(&key), &value);
     if (SAMAD_BUG(KEY_FORGOTTEN) && err == OK)
         err = ERR_NOT_FOUND;
-    if (err == OK)
-        return decide_known(view, setting, facts, person, value, decision);
+    return err == OK ? decide_known(view, setting, facts, person, value, decision) : err;
+}
+
+enum err register_decide(struct view *view, const struct register_setting *setting,
+                         struct request_facts *facts, const struct request_person *person,
+                         const uint8_t entropy[REGISTER_ENTROPY_SIZE],
+                         struct register_decision *decision, struct buffer *facts_part,
+                         struct buffer *person_part)
+{
+    enum err err = register_find(view, setting, facts, person, decision);
     if (err != ERR_NOT_FOUND)
         return err;
     return decide_new(view, setting, facts, person, entropy, decision, facts_part, person_part);

@@ -39,4 +39,10 @@ enum err register_decide(struct view *view, const struct register_setting *setti
                          struct register_decision *decision, struct buffer *facts_part,
                          struct buffer *person_part);
 
+/* The first half of it: OK and ERR_CONFLICT as above, of what was registered under this client's
+ * key; ERR_NOT_FOUND when nothing was, and then the decision says nothing. */
+enum err register_find(struct view *view, const struct register_setting *setting,
+                       const struct request_facts *facts, const struct request_person *person,
+                       struct register_decision *decision);
+
 #endif

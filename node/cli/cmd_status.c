@@ -189,6 +189,11 @@ static void print_status(const json_t *status)
            (unsigned long long)number_of(status, "records"),
            (unsigned long long)number_of(status, "groups"),
            (unsigned long long)number_of(status, "queue"));
+    if (number_of(status, "missing") > 0)
+        printf(
+            "missing   AT LEAST %llu RECORDS OF THIS NODE are not here: what is not found may be "
+            "among them\n",
+            (unsigned long long)number_of(status, "missing"));
     print_space(json_object_get(status, "space"));
     print_journal(json_object_get(status, "journal"));
     puts("");

@@ -136,6 +136,8 @@ static enum err engine_begin(struct engine *engine, const struct engine_options 
     if (err == OK)
         err = engine_open_stores(engine);
     if (err == OK)
+        err = missing_open(engine);
+    if (err == OK)
         err = journal_start_thread(engine);
     if (err == OK)
         err = engine_start_thread(&engine->log_thread, log_thread_main, engine, &engine->log_runs,
@@ -237,6 +239,7 @@ static void engine_close(struct engine *engine)
         views_close(engine->views);
     if (engine->logs != NULL)
         log_store_close(engine->logs);
+    waiting_free(engine->waiting);
     journal_close(engine->journal);
     journal_entry_close(&engine->journal_entry);
     pthread_cond_destroy(&engine->journal_wake);
@@ -355,7 +358,9 @@ void engine_status(struct engine *engine, struct engine_status *status)
         .views_space = engine->views_space,
         .intake_refused = engine_intake_is_refused(engine),
         .ready = engine->ready,
+        .missing_since_ms = engine->missing_since_ms,
         .journal = engine->journal_status,
     };
     engine_unlock(engine);
+    status->missing = engine_missing(engine);
 }

@@ -9,6 +9,7 @@
 #ifndef NODE_RUNTIME_ENGINE_H
 #define NODE_RUNTIME_ENGINE_H
 
+#include "storage/waiting.h"
 #include "storage/writer.h"
 
 struct engine;
@@ -102,6 +103,18 @@ void engine_when_durable(struct engine *engine, struct durable_wait *wait);
 void engine_reopen(struct engine *engine, uint32_t flags);
 /* A followed node's logs have grown durably: fold them. */
 void engine_fold(struct engine *engine, const char *node);
+/* Records of this node's own logs that it knows of and cannot answer from yet: hubs have to hand
+ * them back, or they wait for such, or have come and are folded by the next incarnation. At least
+ * so many; 0: none is known to be missing. To be asked before a view is read: what is not found
+ * there may then be among them, and «there is none» would be a lie. Any thread. */
+uint64_t engine_missing(struct engine *engine);
+/* What of them is here all the same, in log/ or in the journal, as this start found it: to be asked
+ * for what the own view does not have, while engine_missing(). Empty otherwise; NULL when there was
+ * none. */
+struct waiting *engine_waiting(struct engine *engine);
+/* A log of the own node, not the live one, grew by what a peer handed back. It is durable, and
+ * folded by the next incarnation. The log thread. */
+void engine_handed_back(struct engine *engine, const struct log_id *log);
 /* A newer receipt is held: following records name it. */
 void engine_receipt(struct engine *engine, const struct record_receipt *receipt);
 
@@ -119,6 +132,7 @@ struct journal_status {
     bool full;        /* no room on its device: intake is refused */
     uint64_t rebuilt; /* records that this start put back into log/ */
     uint64_t waiting; /* records in it that wait for what is before them */
+    uint64_t given_up; /* records that it has no more, because hubs hold them, and log/ lacks */
     uint64_t lost;    /* records that neither log/ nor the journal has */
     char problem[256]; /* why it is lost */
     char aside[64];    /* the folder that a damaged log/ was set aside as by this start; empty: none */
@@ -134,6 +148,8 @@ struct engine_status {
     bool intake_refused;
     bool ready; /* an incarnation is open and the views are whole; false while a failed group is
                    being recovered from */
+    uint64_t missing;         /* as of engine_missing() */
+    int64_t missing_since_ms; /* wall clock */
     struct journal_status journal;
 };
 void engine_status(struct engine *engine, struct engine_status *status);

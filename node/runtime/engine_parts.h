@@ -7,6 +7,7 @@
  *   durable.c        who waits for which group
  *   tail.c           what is verified before anything is written
  *   journal.c        the second copy: made equal at start, written while LMDB commits
+ *   missing.c        what the node knows to be missing of its own records
  *
  * How a command travels (L = under engine->lock):
  *
@@ -114,6 +115,12 @@ struct engine {
     char fold_nodes[ENGINE_NODE_MAX][NODE_NAME_SIZE_MAX + 1];
     size_t fold_first, fold_count; /* a ring */
 
+    /* (L) what is missing of the own logs */
+    uint64_t missing; /* when they were last folded */
+    bool handed_back; /* some of it came since */
+    int64_t missing_since_ms;
+    struct waiting *waiting; /* or NULL; made before any thread runs */
+
     /* (L) space */
     struct store_space log_space, views_space;
 
@@ -189,6 +196,14 @@ enum err journal_commit(struct engine *engine, struct store_txn *txn);
 /* (G) After a transaction, and once a second. */
 void journal_keep_up(struct engine *engine, size_t written);
 void journal_tick(struct engine *engine);
+
+/* ---- missing.c ---- */
+/* Makes engine_waiting(). No thread runs yet. */
+enum err missing_open(struct engine *engine);
+/* Around a fold of the own node to its end, while no writer is open: what is still missing after it
+ * is missing until the next one. The views thread. */
+uint64_t missing_begin(struct engine *engine);
+enum err missing_end(struct engine *engine, uint64_t journalled);
 
 /* ---- tail.c ---- */
 /* The newest own logs end in a checkpoint that this node signed, and their last records match it. */

@@ -265,6 +265,7 @@ static enum err log_restore(struct engine *engine, const struct journal_report *
         restore_run(engine->logs, engine->journal, &keys, remake, &report, &journal_err);
     engine->journal_status.rebuilt += report.records;
     engine->journal_status.waiting = report.waiting;
+    engine->journal_status.given_up = report.given_up;
     engine->journal_status.lost = report.lost;
     if (err != OK)
         return err;
@@ -527,7 +528,7 @@ static void journal_put_back_waiting(struct engine *engine)
 {
     struct restore_report report;
     struct buffer grown = { 0 };
-    if (engine->journal_status.waiting == 0)
+    if (engine->journal_status.waiting == 0 && engine->journal_status.given_up == 0)
         return;
     struct restore_keys keys = keys_of(engine);
     enum err err = restore_waiting(engine->logs, engine->journal, &keys, &report, &grown);
@@ -540,6 +541,7 @@ static void journal_put_back_waiting(struct engine *engine)
         return;
     engine_lock(engine);
     engine->journal_status.waiting = report.waiting;
+    engine->journal_status.given_up = report.given_up;
     engine->journal_status.rebuilt += report.records;
     engine_unlock(engine);
     if (report.records == 0)

@@ -109,8 +109,11 @@ static enum err views_do_own(struct engine *engine, enum own_task task, bool for
         views_withhold(engine->views, true);
     bool clear = task == OWN_REFOLD && !SAMAD_BUG(KEEPS_FAILED_VIEWS);
     enum err err = clear ? memory_clear(views_memory(engine->views)) : OK;
+    uint64_t journalled = missing_begin(engine);
     if (err == OK && !SAMAD_BUG(NO_REPLAY))
         err = views_fold_to_end(engine, engine->node, forget);
+    if (err == OK)
+        err = missing_end(engine, journalled);
     if (err == OK)
         views_withhold(engine->views, false);
     return err;

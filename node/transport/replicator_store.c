@@ -26,6 +26,7 @@ struct intake {
     const char *node; /* peer, hub or who shows a fork; lives as long as the core */
     bool branch;
     bool verified;
+    bool handed_back; /* a log of this node has grown by it */
     uint64_t size;
     int64_t time_s;     /* of a receipt */
     struct buffer note; /* a receipt's, to learn its time */
@@ -82,14 +83,37 @@ static void hand_back(struct intake *intake, enum err err)
 
 static void on_job_done(struct log_job *job, enum err err)
 {
-    hand_back((struct intake *)job, err);
+    struct intake *intake = (struct intake *)job;
+    if (err == OK && intake->handed_back)
+        engine_handed_back(intake->replicator->options.engine, &intake->lane->log);
+    hand_back(intake, err);
+}
+
+/* So much is known of a log of this node; 0 of others. The record that opens a log tells of nobody.
+ */
+static uint64_t own_size(const struct intake *intake, struct log_store *logs, struct store_txn *txn)
+{
+    const struct log_id *log = &intake->lane->log;
+    struct log_state state;
+    uint32_t number;
+    if (strcmp(log->node, intake->replicator->options.config->node) != 0 ||
+        log_find(logs, txn, log, &number) != OK || log_state_get(logs, txn, number, &state) != OK ||
+        state.frozen)
+        return 0;
+    uint64_t size = state.size > state.pending_size ? state.size : state.pending_size;
+    return size > 1 ? size : 0;
 }
 
 static enum err on_job_run(struct log_job *job, struct log_store *logs, struct store_txn *txn)
 {
     struct intake *intake = (struct intake *)job;
-    (void)logs;
     replica_result_close(&intake->result); /* the transaction may be run again */
+    if (intake->type == EFFECT_STORE_PACKAGE || intake->type == EFFECT_STORE_CHECKPOINT) {
+        uint64_t before = own_size(intake, logs, txn);
+        enum err err = replica_store(intake->content, txn, &intake->result);
+        intake->handed_back = own_size(intake, logs, txn) > before;
+        return err;
+    }
     if (intake->type != EFFECT_SIGN_RECEIPT)
         return replica_store(intake->content, txn, &intake->result);
     return replica_sign_receipt(intake->replicator->replica, txn, &intake->lane->log, intake->size,

@@ -107,6 +107,19 @@ Test(register_decide, the_same_request_again_gets_the_same_code_and_case)
     cr_assert_eq(facts_part.size + person_part.size, 0);
 }
 
+Test(register_decide, a_view_can_be_asked_for_a_key_without_deciding_anything)
+{
+    struct register_setting setting = { .lookup_key = &SAMPLE_CONTEXT.lookup_key };
+    struct register_decision found, first;
+    cr_assert_eq(register_find(&array.view, &setting, &facts, &person, &found), ERR_NOT_FOUND);
+    first = register_one("key-1");
+    cr_assert_eq(register_find(&array.view, &setting, &facts, &person, &found), OK);
+    cr_assert(request_id_equal(&found.id, &first.id));
+    cr_assert_not(found.is_new);
+    person.text = bytes_of_string("other");
+    cr_assert_eq(register_find(&array.view, &setting, &facts, &person, &found), ERR_CONFLICT);
+}
+
 Test(register_decide, other_content_under_one_key_is_a_conflict_whatever_differs)
 {
     struct request_facts good_facts;

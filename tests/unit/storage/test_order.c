@@ -101,6 +101,43 @@ Test(order, a_log_waits_until_its_parents_are_held_as_far_as_it_names_them)
     expect_order("A400 B20 C5 ");
 }
 
+static uint64_t missing(void)
+{
+    uint64_t records;
+    struct store_txn txn = store_begin_read(log_store_environment(fixture.logs));
+    cr_assert_eq(order_missing(fixture.logs, &txn, "ardabil", "hub", &records), OK);
+    store_abort(&txn);
+    return records;
+}
+
+/* I1: of these nobody may be told that they do not exist. */
+Test(order, logs_that_wait_are_counted_as_missing)
+{
+    cr_assert_eq(missing(), 0);
+    history_hold(&fixture, &ROLLBACK[2], 5, 200);
+    cr_assert_eq(missing(), 5);
+    history_hold(&fixture, &ROLLBACK[0], 100, 200);
+    cr_assert_eq(missing(), 5);
+    history_hold(&fixture, &ROLLBACK[1], 20, 200);
+    history_hold(&fixture, &ROLLBACK[0], 400, 200);
+    cr_assert_eq(missing(), 0);
+}
+
+Test(order, what_an_accepted_checkpoint_tells_of_is_missing_until_it_is_held)
+{
+    struct log_id id = history_id(A);
+    struct checkpoint checkpoint = { .log = id, .size = 7 };
+    history_hold(&fixture, &ROLLBACK[0], 3, 200);
+    struct store_txn txn = store_begin_write(log_store_environment(fixture.logs));
+    cr_assert_eq(log_pending_advance(fixture.logs, &txn, history_number(&fixture, A), 0,
+                                     &checkpoint, bytes_of_string("note")),
+                 OK);
+    cr_assert_eq(store_commit(&txn), OK);
+    cr_assert_eq(missing(), 4);
+    history_hold(&fixture, &ROLLBACK[0], 7, 200);
+    cr_assert_eq(missing(), 0);
+}
+
 Test(order, what_names_a_waiting_log_waits_too)
 {
     static const struct history_log child = { .incarnation = D, .parents = { { B, 20, { { 0 } } } } };

@@ -5,6 +5,7 @@
 #include "storage/erase.h"
 #include "storage/log_private.h"
 #include "storage/verify.h"
+#include "storage/waiting.h"
 #include "tests/support/folder.h"
 #include "tests/support/records.h"
 
@@ -542,35 +543,41 @@ static uint64_t all_national(void *context, const struct log_id *log)
     return UINT64_MAX;
 }
 
-Test(restore, what_is_behind_a_recycled_beginning_waits_until_the_hub_has_handed_that_back)
+/* The beginning of the log is with hubs alone, its end in the journal alone. Gives the groups of
+ * eight that it had. */
+static uint32_t pair_lose_behind_recycled(struct pair *pair)
 {
-    struct pair pair, hub;
-    struct restore_report report;
-    struct buffer person = { 0 }, grown = { 0 };
-    pair_begin(&pair);
-    pair_begin(&hub); /* holds the same log, as far as it was receipted */
-    pair.journal_options.keep_size = 1;
-    pair_restart(&pair);
     struct journal_space space = { 0 };
     uint32_t groups = 0;
-    while (space.segments < 2) {
-        pair_append(&pair, 8);
-        groups++;
-        journal_space_get(pair.journal, &space);
+    pair->journal_options.keep_size = 1;
+    pair_restart(pair);
+    for (; space.segments < 2; groups++) {
+        pair_append(pair, 8);
+        journal_space_get(pair->journal, &space);
     }
-    pair_append(&pair, 8);
-    struct hash before = content(&pair);
-    cr_assert_eq(journal_recycle(pair.journal, all_national, NULL), OK);
-    pair_restart(&pair);
-    cr_assert_eq(pair.report.copied, 0, "what was recycled is not copied again");
-    remove_log(&pair);
-    pair_restart(&pair);
+    pair_append(pair, 8);
+    cr_assert_eq(journal_recycle(pair->journal, all_national, NULL), OK);
+    pair_restart(pair);
+    cr_assert_eq(pair->report.copied, 0, "what was recycled is not copied again");
+    remove_log(pair);
+    pair_restart(pair);
+    return groups + 1;
+}
+
+Test(restore, what_is_behind_a_recycled_beginning_waits_until_the_hub_has_handed_that_back)
+{
+    struct pair pair;
+    struct restore_report report;
+    struct buffer grown = { 0 };
+    pair_begin(&pair);
+    uint32_t groups = pair_lose_behind_recycled(&pair);
+    uint64_t base = journal_log_find(pair.journal, &pair.id)->base;
     cr_assert_eq(pair.report.records, 0);
     cr_assert_eq(pair.report.lost, 0);
-    cr_assert_gt(pair.report.waiting, 0);
+    cr_assert_eq(pair.report.given_up, base);
+    cr_assert_eq(pair.report.waiting, (uint64_t)groups * 8 - base);
 
     /* Handed back, in packages of other sizes than the groups had. */
-    uint64_t base = journal_log_find(pair.journal, &pair.id)->base;
     for (uint64_t held = 0; held < base + 3;) {
         uint32_t count = base + 3 - held < 13 ? (uint32_t)(base + 3 - held) : 13;
         append_to(&pair, &pair.id, count, BOTH);
@@ -581,16 +588,91 @@ Test(restore, what_is_behind_a_recycled_beginning_waits_until_the_hub_has_handed
                                  &grown),
                  OK);
     cr_assert_eq(report.waiting, 0);
-    cr_assert_eq(report.records, (uint64_t)(groups + 1) * 8 - base - 3);
+    cr_assert_eq(report.given_up, 0);
+    cr_assert_eq(report.records, (uint64_t)groups * 8 - base - 3);
     cr_assert(grown.size == sizeof pair.id && memcmp(grown.data, &pair.id, sizeof pair.id) == 0);
     assert_sound(&pair);
     pair_restart(&pair);
     cr_assert_eq(pair.report.waiting, 0);
-    (void)before;
-    buffer_close(&person);
     buffer_close(&grown);
     pair_end(&pair);
-    pair_end(&hub);
+}
+
+/* A log that ends with what was recycled: nothing waits, and it is known all the same. */
+Test(restore, what_the_journal_gave_up_is_missed_also_when_nothing_stands_behind_it)
+{
+    struct pair pair;
+    struct log_id gone = sample_log("ardabil", "hub", 2);
+    pair_begin(&pair);
+    append_to(&pair, &gone, 5, BOTH);
+    pair_lose_behind_recycled(&pair);
+    cr_assert_eq(pair.report.given_up, 5 + journal_log_find(pair.journal, &pair.id)->base);
+    pair_end(&pair);
+}
+
+static enum err fold_position(void *context, struct view *view, const struct record_header *header,
+                              struct bytes facts, struct bytes person, bool person_absent)
+{
+    uint8_t key[8];
+    (void)context;
+    cr_assert(facts.size > 0 && person.size > 0 && !person_absent);
+    put_u64(key, header->position);
+    view_put(view, BYTES_OF_ARRAY(key), bytes_of_string("is here"));
+    return view->err;
+}
+
+static bool answers(struct waiting_reader *reader, uint64_t position)
+{
+    uint8_t key[8];
+    struct bytes value;
+    put_u64(key, position);
+    return view_get(&reader->view, BYTES_OF_ARRAY(key), &value) == OK;
+}
+
+/* I1, I4 */
+Test(restore, what_waits_is_answered_from_meanwhile)
+{
+    struct pair pair;
+    struct waiting *waiting;
+    struct waiting_reader before, after;
+    pair_begin(&pair);
+    uint64_t end = (uint64_t)pair_lose_behind_recycled(&pair) * 8;
+    uint64_t base = journal_log_find(pair.journal, &pair.id)->base;
+    struct waiting_options options = {
+        .node = "ardabil", .audience = "hub", .rules.fold = fold_position, .size_max = 1 << 20
+    };
+    cr_assert_eq(waiting_new(&waiting, pair.logs, pair.journal, &options), OK);
+    waiting_reader_begin(waiting, &before);
+    cr_assert_not(answers(&before, base - 1), "a hub has it, and nobody else");
+    for (uint64_t position = base; position < end; position++)
+        cr_assert(answers(&before, position));
+    cr_assert_not(answers(&before, end));
+    waiting_clear(waiting);
+    waiting_reader_begin(waiting, &after);
+    cr_assert_not(answers(&after, base));
+    cr_assert(answers(&before, base), "whoever reads goes on reading");
+    waiting_reader_end(&after);
+    waiting_reader_end(&before);
+    waiting_free(waiting);
+    pair_end(&pair);
+}
+
+Test(restore, nothing_waits_at_a_node_that_has_everything)
+{
+    struct pair pair;
+    struct waiting *waiting;
+    struct waiting_reader reader;
+    struct waiting_options options = {
+        .node = "ardabil", .audience = "hub", .rules.fold = fold_position, .size_max = 1 << 20
+    };
+    pair_begin(&pair);
+    pair_fill(&pair);
+    cr_assert_eq(waiting_new(&waiting, pair.logs, pair.journal, &options), OK);
+    cr_assert_null(waiting);
+    waiting_reader_begin(waiting, &reader);
+    cr_assert_not(answers(&reader, 1));
+    waiting_reader_end(&reader);
+    pair_end(&pair);
 }
 
 /* It is folded when they have come; until then the journal is not the only one to have it. */
