@@ -12,33 +12,6 @@
 
 /* ---- in the logs --------------------------------------------------------------------------- */
 
-/* The later log names the other itself, as held that far. */
-static bool names(const struct index *index, const struct index_request *later,
-                  const struct index_request *earlier)
-{
-    const struct index_log *log = index_log_of(index, later->log->origin);
-    for (size_t i = 0; log && i < log->copy_count; i++) {
-        const struct dump_log *copy = log->copies[i].log;
-        for (size_t k = 0; k < copy->parent_count; k++)
-            if (strcmp(copy->parents[k].log, earlier->log->origin) == 0 &&
-                copy->parents[k].size > earlier->record->position)
-                return true;
-    }
-    return false;
-}
-
-/* A writer names only the tips of what it holds. That it holds what these name in turn is certain
- * where its node never lost anything; after a loss the tips may come back before their ancestors. */
-static bool knew(const struct index *index, const struct index_request *later,
-                 const struct index_request *earlier)
-{
-    if (names(index, later, earlier))
-        return true;
-    return !index_node_was_rolled_back(index, later->log->node) &&
-           index_covered(index, later->log->origin, earlier->log->origin) >
-               earlier->record->position;
-}
-
 static void judge_pair(const struct index *index, struct check_report *report,
                        const struct index_dump *dump, const struct index_request *a,
                        const struct index_request *b)
@@ -46,7 +19,7 @@ static void judge_pair(const struct index *index, struct check_report *report,
     bool same_log = strcmp(a->log->origin, b->log->origin) == 0;
     if (strcmp(a->log->node, b->log->node) != 0 || (same_log && a->log->branch != b->log->branch))
         return;
-    if (!same_log && !knew(index, a, b) && !knew(index, b, a))
+    if (!same_log && !index_knew(index, a, b) && !index_knew(index, b, a))
         return;
     check_violated(report,
                    "client %s, key %s stands twice at %s: record %llu of %s (code %s) and record "
@@ -97,20 +70,16 @@ static bool was_erased(const struct index *index, const char *code)
     return false;
 }
 
-/* The record of the first was with hubs alone when the second was decided: receipted, so that the
- * journal may have given it up; log/ lost or put back since; and the log that the second stands in
- * does not know of it. Intake does not wait for a hub: both are kept, as one case with two codes.
- */
+/* Both are kept then, as one case with two codes. */
 static bool could_not_know(const struct index *index, const struct answered *a,
                            const struct answered *b)
 {
     const struct index_dump *dump = index_last_dump(index, b->call->host);
     const struct index_request *first = dump ? index_request_of(dump, a->call) : NULL;
     const struct index_request *second = dump ? index_request_of(dump, b->call) : NULL;
-    return first && second && !knew(index, second, first) &&
-           index_was_receipted(index, a->call, b->call->promised_at) &&
-           index_harms_of_copies(index, b->call->host, a->call->promised_at,
-                                 b->call->promised_at) != 0;
+    return first && second &&
+           index_could_not_know(index, b->call->host, first, second, a->call->promised_at,
+                                b->call->promised_at);
 }
 
 static void judge_answers(const struct index *index, struct check_report *report,

@@ -523,19 +523,23 @@ bool index_record_is_of(const struct dump_record *record, const struct index_cal
            (strlen(call->answer->case_id) != 32 || case_is(record, call->answer->case_id));
 }
 
+static bool request_was_receipted(const struct index *index, const struct index_request *request,
+                                  size_t at)
+{
+    const char *origin = request->log->origin;
+    const struct index_note *note = index_note_from(index, origin, request->record->position + 1);
+    for (; note && index_note_is_of(index, note, origin); note++)
+        if (note->receipt && note->at < at)
+            return true;
+    return false;
+}
+
 bool index_was_receipted(const struct index *index, const struct index_call *call, size_t at)
 {
     for (size_t i = 0; i < index->dump_count; i++) {
         const struct index_request *request = index_request_of(&index->dumps[i], call);
-        if (!request)
-            continue;
-        const char *origin = request->log->origin;
-        const struct index_note *note =
-            index_note_from(index, origin, request->record->position + 1);
-        for (; note && index_note_is_of(index, note, origin); note++)
-            if (note->receipt && note->at < at)
-                return true;
-        return false;
+        if (request)
+            return request_was_receipted(index, request, at);
     }
     return false;
 }
@@ -550,6 +554,41 @@ const struct index_request *index_request_of(const struct index_dump *dump,
         if (index_record_is_of(found[i].record, call))
             return &found[i];
     return NULL;
+}
+
+/* The later log names the other itself, as held that far. */
+static bool names(const struct index *index, const struct index_request *later,
+                  const struct index_request *earlier)
+{
+    const struct index_log *log = index_log_of(index, later->log->origin);
+    for (size_t i = 0; log && i < log->copy_count; i++) {
+        const struct dump_log *copy = log->copies[i].log;
+        for (size_t k = 0; k < copy->parent_count; k++)
+            if (strcmp(copy->parents[k].log, earlier->log->origin) == 0 &&
+                copy->parents[k].size > earlier->record->position)
+                return true;
+    }
+    return false;
+}
+
+/* A writer names only the tips of what it holds. That it holds what these name in turn is certain
+ * where its node never lost anything; after a loss the tips may come back before their ancestors. */
+bool index_knew(const struct index *index, const struct index_request *later,
+                 const struct index_request *earlier)
+{
+    if (names(index, later, earlier))
+        return true;
+    return !index_node_was_rolled_back(index, later->log->node) &&
+           index_covered(index, later->log->origin, earlier->log->origin) >
+               earlier->record->position;
+}
+
+bool index_could_not_know(const struct index *index, uint32_t host,
+                          const struct index_request *first, const struct index_request *second,
+                          size_t from, size_t to)
+{
+    return !index_knew(index, second, first) && request_was_receipted(index, first, to) &&
+           index_harms_of_copies(index, host, from, to) != 0;
 }
 
 /* ---- what happened to whom ----------------------------------------------------------------- */

@@ -128,6 +128,15 @@ bool index_record_is_of(const struct dump_record *record, const struct index_cal
 /* A hub had given a receipt for it before `at`: then the journal may have given it up, and it comes
  * back from the hub. */
 bool index_was_receipted(const struct index *index, const struct index_call *call, size_t at);
+/* The writer of `later`, by what its log names, held `earlier`. */
+bool index_knew(const struct index *index, const struct index_request *later,
+                const struct index_request *earlier);
+/* Of two requests under one key the first was with hubs alone when the second was decided, at `to`: it
+ * was receipted, so that the journal may have given it up; log/ was harmed since `from`; and the writer
+ * of the second did not hold it yet. Intake does not wait for a hub, so both are kept as one case. */
+bool index_could_not_know(const struct index *index, uint32_t host,
+                          const struct index_request *first, const struct index_request *second,
+                          size_t from, size_t to);
 /* The first note about a log of at least that size; NULL: none. Those behind it follow. */
 const struct index_note *index_note_from(const struct index *index, const char *origin,
                                          uint64_t size);
