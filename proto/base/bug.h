@@ -57,7 +57,8 @@
     /* the journal */                                                                              \
     X(JOURNAL_NO_SYNC, "I1 I9", "an entry of the journal is written and not synced")               \
     X(JOURNAL_NOT_PUT_BACK, "I1", "what only the journal has stays there")                         \
-    X(JOURNAL_LOSS_SILENT, "I10", "a journal that failed raises no alarm")
+    X(JOURNAL_LOSS_SILENT, "I10", "a journal that failed raises no alarm")                         \
+    X(MISSING_DENIED, "I1", "what hubs have yet to hand back is said not to exist")
 
 enum bug {
     BUG_NONE,
