@@ -175,6 +175,11 @@ static void on_put_back(void *context, const struct log_id *log)
     replicator_put_back(((struct site *)context)->replicator, log);
 }
 
+static void on_damage(void *context, uint32_t number, uint64_t position)
+{
+    replicator_damaged(((struct site *)context)->replicator, number, position);
+}
+
 static bool has_no_store(const char *data)
 {
     char path[4200];
@@ -258,6 +263,7 @@ static void start_verifier(struct site *site)
                                         .folder = site->config->data,
                                         .rate = site->config->verify_rate,
                                         .key = own_log_key,
+                                        .on_damage = on_damage,
                                         .context = site };
     struct verifier *verifier;
     enum err err = verifier_start(&verifier, &options);

@@ -67,6 +67,7 @@ struct replica_result {
     size_t parent_count; /* when record 0 was newly stored */
     struct log_head *parents; /* freed by replica_result_close() */
     uint64_t receipt_size;
+    uint64_t mended; /* batches that were damaged and are whole again */
     struct buffer note;
 };
 void replica_result_close(struct replica_result *result);
@@ -75,6 +76,11 @@ void replica_result_close(struct replica_result *result);
  * thread. */
 enum err replica_held(struct replica *replica, const struct log_id *log,
                       struct replica_result *result);
+
+/* The log of that number, and which of its records have to come again for the damage at `position` to
+ * go (storage/log_mend.h). Any thread. */
+enum err replica_damage(struct replica *replica, uint32_t number, uint64_t position,
+                        struct log_id *log, uint64_t *first, uint64_t *end);
 
 /* One received thing on its way to the store; owns copies of all it needs. */
 struct replica_intake;

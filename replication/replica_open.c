@@ -67,6 +67,7 @@ enum err replica_open_package(struct replica *replica, const struct effect_store
     if (!*out)
         return ERR_NOMEM;
     (*out)->branch = effect->branch;
+    (*out)->mends = effect->mends;
     keep_peer(*out, effect->node);
     (*out)->first = package->first;
     (*out)->count = package->count;

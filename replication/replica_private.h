@@ -40,6 +40,7 @@ struct replica_intake {
     bool batch_begun;
     uint64_t absent; /* records whose person part did not come */
     uint64_t first_special; /* position of the first record that storing must look into */
+    bool mends; /* asked for because what is held of these records is damaged */
 
     /* receipts */
     char hub[NODE_NAME_SIZE_MAX + 1];
@@ -60,6 +61,16 @@ enum err replica_store_checkpoint(struct replica_intake *intake, struct store_tx
                                   struct replica_result *result);
 enum err replica_store_package(struct replica_intake *intake, struct store_txn *txn,
                                struct replica_result *result);
+/* The root that the package must prove itself against: the pending checkpoint of that size, or an
+ * earlier accepted one (the sender had not yet heard of the newer). ERR_GAP: there is none. */
+enum err replica_against_root(struct replica_intake *intake, struct store_txn *txn, uint32_t number,
+                              const struct log_state *state, struct hash *root);
+/* Whether the package proves itself; `batch` is attached where it begins. ERR_PROOF. */
+enum err replica_check_proof(const struct replica_intake *intake, const struct batch_builder *batch,
+                             const struct hash *root);
+/* Puts what is damaged of the records that are held right by those of the package. */
+enum err replica_mend(struct replica_intake *intake, struct store_txn *txn, uint32_t number,
+                      const struct log_state *state, struct replica_result *result);
 enum err replica_store_receipt(struct replica_intake *intake, struct store_txn *txn,
                                struct replica_result *result);
 enum err replica_store_fork(struct replica_intake *intake, struct store_txn *txn,

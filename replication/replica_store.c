@@ -139,8 +139,8 @@ static void block_root(const struct merkle_frontier *frontier, const struct batc
     }
 }
 
-static enum err check_proof(const struct replica_intake *intake,
-                            const struct batch_builder *batch, const struct hash *root)
+enum err replica_check_proof(const struct replica_intake *intake, const struct batch_builder *batch,
+                             const struct hash *root)
 {
     struct hash part;
     if (SAMAD_BUG(PROOF_SKIPPED))
@@ -155,10 +155,8 @@ static enum err check_proof(const struct replica_intake *intake,
                                      &intake->proof);
 }
 
-/* The root that the package must prove itself against: the pending checkpoint of that size, or an
- * earlier accepted one (the sender had not yet heard of the newer). */
-static enum err against_root(struct replica_intake *intake, struct store_txn *txn, uint32_t number,
-                             const struct log_state *state, struct hash *root)
+enum err replica_against_root(struct replica_intake *intake, struct store_txn *txn, uint32_t number,
+                              const struct log_state *state, struct hash *root)
 {
     struct replica *replica = intake->replica;
     struct buffer note = { 0 };
@@ -344,6 +342,9 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
     bool forked = state.frozen || intake->branch;
     if (intake->first > state.size)
         return ERR_GAP;
+    if (intake->mends)
+        return intake->first < state.size ? replica_mend(intake, txn, number, &state, result)
+                                          : ERR_GAP;
     if (intake->first < state.size) {
         err = compare_held(intake, txn, number, state.size);
         if (err != OK || intake->first + intake->count <= state.size)
@@ -352,7 +353,7 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
         batch = &tail;
     }
     if (err == OK)
-        err = against_root(intake, txn, number, &state, &root);
+        err = replica_against_root(intake, txn, number, &state, &root);
     if (err == OK)
         err = log_frontier(replica->options.logs, txn, number, &frontier);
     if (err == OK) {
@@ -360,7 +361,7 @@ enum err replica_store_package(struct replica_intake *intake, struct store_txn *
         err = batch->err;
     }
     if (err == OK)
-        err = check_proof(intake, batch, &root);
+        err = replica_check_proof(intake, batch, &root);
     if (err == OK)
         err = check_accepted(intake, txn, number, forked, &frontier, batch, result);
     if (err == OK)

@@ -250,6 +250,27 @@ enum err batch_frontier(const struct batch_view *view, uint64_t size,
     return OK;
 }
 
+/* ---- dividing ------------------------------------------------------------------------------- */
+
+enum err batch_tail(const struct batch_view *view, uint32_t index, struct buffer *out)
+{
+    uint8_t head[BATCH_HEAD_SIZE];
+    if (index >= view->count)
+        return ERR_INVALID;
+    uint32_t count = view->count - index;
+    struct batch_walk walk = batch_walk(view);
+    batch_skip(&walk, index);
+    write_head(head, view->frontier_count, count, view->note.size);
+    buffer_append(out, head, sizeof head);
+    buffer_append(out, view->lengths + (size_t)index * BATCH_LENGTHS_SIZE,
+                  (size_t)count * BATCH_LENGTHS_SIZE);
+    buffer_append(out, view->leaves + (size_t)index * HASH_SIZE, (size_t)count * HASH_SIZE);
+    buffer_append(out, view->frontier, (size_t)view->frontier_count * HASH_SIZE);
+    buffer_append_bytes(out, view->note);
+    buffer_append(out, view->records.data + walk.offset, view->records.size - walk.offset);
+    return out->err;
+}
+
 /* ---- erasing --------------------------------------------------------------------------------- */
 
 enum err batch_without_person(const struct batch_view *view, struct bytes value, uint32_t index,

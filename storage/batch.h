@@ -79,6 +79,9 @@ void batch_skip(struct batch_walk *walk, uint32_t count);
  * number of roots than a tree of that size. */
 enum err batch_frontier(const struct batch_view *view, uint64_t size,
                         struct merkle_frontier *frontier);
+/* Appends to `out` the value of the records from `index` on, as they are, damaged or not: what was one
+ * batch becomes two. ERR_INVALID beyond the end. */
+enum err batch_tail(const struct batch_view *view, uint32_t index, struct buffer *out);
 /* Appends to `out` the value without the person part of one record, all else as it was.
  * ERR_NOT_FOUND when it has none. */
 enum err batch_without_person(const struct batch_view *view, struct bytes value, uint32_t index,

@@ -83,6 +83,9 @@ bool log_gives_receipts(struct log_store *logs, struct store_txn *txn);
 /* The right edge at the held size, from the last batch; checked for shape, not for truth. */
 enum err log_frontier(struct log_store *logs, struct store_txn *txn, uint32_t number,
                       struct merkle_frontier *frontier);
+/* The same before `position`, from the batch that ends there. ERR_CORRUPT when none does. */
+enum err log_frontier_at(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         uint64_t position, struct merkle_frontier *frontier);
 
 /* Appends a batch with the note after it (own logs) or without (fetched). ERR_GAP and nothing
  * written when batch->first is not the held size; ERR_STALE for a note on a frozen log. */

@@ -92,6 +92,15 @@ enum err log_batch_before(struct store_cursor *cursor, uint32_t number, uint64_t
                           struct log_batch *batch);
 enum err log_batch_next(struct store_cursor *cursor, uint32_t number, struct log_batch *batch);
 uint64_t log_batch_end(const struct log_batch *batch);
+/* The note in a batch states the root at its end, under `key` (NULL: the signature is not looked at).
+ * A batch without a note is good. ERR_CORRUPT. */
+enum err log_note_check(const struct log_id *id, struct bytes note,
+                        const struct merkle_frontier *after, const struct sign_public *key);
+/* Whether a batch is what it says: each record, the tree from `before` (NULL: not known), the note.
+ * `person` is scratch. OK, ERR_CORRUPT, ERR_NOMEM. */
+enum err log_batch_check(const struct log_store *logs, const struct log_id *id,
+                         const struct log_batch *batch, const struct merkle_frontier *before,
+                         const struct sign_public *key, struct buffer *person);
 
 /* ---- records ---- */
 /* Checks what lies in a batch against the leaf hash and the commitments; `sealed` keeps the ranges.

@@ -17,6 +17,22 @@ enum err log_frontier(struct log_store *logs, struct store_txn *txn, uint32_t nu
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
+enum err log_frontier_at(struct log_store *logs, struct store_txn *txn, uint32_t number,
+                         uint64_t position, struct merkle_frontier *frontier)
+{
+    (void)logs;
+    struct log_batch batch;
+    memset(frontier, 0, sizeof *frontier);
+    if (position == 0)
+        return OK;
+    struct store_cursor cursor = store_cursor_open(txn, LOG_BATCHES);
+    enum err err = log_batch_before(&cursor, number, position, &batch);
+    store_cursor_close(&cursor);
+    if (err == OK && log_batch_end(&batch) != position)
+        err = ERR_CORRUPT;
+    return err == OK ? batch_frontier(&batch.view, position, frontier) : err;
+}
+
 /* ---- subtrees -------------------------------------------------------------------------------- */
 
 static enum err tree_node(struct store_txn *txn, uint32_t number, unsigned level, uint64_t index,

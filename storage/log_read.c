@@ -96,6 +96,60 @@ enum err log_record_check(const struct log_store *logs, const struct log_id *id,
     return part_matches(open->person, &header->person) ? OK : ERR_CORRUPT;
 }
 
+/* ---- one batch ------------------------------------------------------------------------------- */
+
+/* Batches of a log that was handed back have none. */
+enum err log_note_check(const struct log_id *id, struct bytes note,
+                        const struct merkle_frontier *after, const struct sign_public *key)
+{
+    struct checkpoint checkpoint;
+    struct hash root;
+    if (note.size == 0)
+        return OK;
+    enum err err = key ? checkpoint_open(&checkpoint, note, key)
+                       : checkpoint_parse(&checkpoint, note);
+    if (err != OK)
+        return err == ERR_NOMEM ? err : ERR_CORRUPT;
+    merkle_frontier_root(after, &root);
+    return checkpoint.size == after->size && log_id_equal(&checkpoint.log, id) &&
+                   hash_equal(&checkpoint.root, &root)
+               ? OK
+               : ERR_CORRUPT;
+}
+
+enum err log_batch_check(const struct log_store *logs, const struct log_id *id,
+                         const struct log_batch *batch, const struct merkle_frontier *before,
+                         const struct sign_public *key, struct buffer *person)
+{
+    struct merkle_frontier at = { 0 }, after;
+    struct record sealed, open;
+    struct record_header header;
+    struct hash leaf;
+    enum err err = OK;
+    struct batch_walk walk = batch_walk(&batch->view);
+    if (before)
+        at = *before;
+    while (err == OK && batch_next(&walk, &sealed, &leaf) == OK) {
+        buffer_clear(person);
+        uint8_t *room = buffer_reserve(person, sealed.person.size + 1);
+        if (!room)
+            return ERR_NOMEM;
+        err = log_record_check(logs, id, batch->first + walk.index - 1, &sealed, &leaf, room,
+                               &open, &header);
+        if (err == ERR_VERSION)
+            err = OK; /* of a newer program: the leaf hash is all that can be checked */
+        if (before)
+            merkle_frontier_append(&at, &leaf, NULL, NULL);
+    }
+    if (err == OK)
+        err = batch_frontier(&batch->view, log_batch_end(batch), &after);
+    if (err == OK && before && !merkle_frontier_equal(&at, &after))
+        err = ERR_CORRUPT;
+    return err == OK ? log_note_check(id, batch->view.note, &after, key) : err;
+}
+
+/* ---- one record, for a caller ---------------------------------------------------------------- */
+
 /* Header and facts go into a buffer that the caller keeps; the person part stays where it is.
  * Gives the room behind them, as large as the sealed person part. */
 static uint8_t *record_copy_out(struct buffer *scratch, const struct record *sealed,

@@ -6,45 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool frontier_equal(const struct merkle_frontier *a, const struct merkle_frontier *b)
-{
-    return a->size == b->size &&
-           memcmp(a->roots, b->roots, HASH_SIZE * merkle_frontier_count(a->size)) == 0;
-}
-
-enum err restore_frontier(struct restore *restore, uint32_t number, uint64_t position,
-                          struct merkle_frontier *frontier)
-{
-    struct log_batch batch;
-    memset(frontier, 0, sizeof *frontier);
-    if (position == 0)
-        return OK;
-    struct store_cursor cursor = store_cursor_open(&restore->txn, LOG_BATCHES);
-    enum err err = log_batch_before(&cursor, number, position, &batch);
-    store_cursor_close(&cursor);
-    if (err == OK && log_batch_end(&batch) != position)
-        err = ERR_CORRUPT;
-    return err == OK ? batch_frontier(&batch.view, position, frontier) : err;
-}
-
-/* The note states the root at the end, under the node's signature. Batches of a log that was handed
- * back have none. */
-static enum err check_note(const struct restore *restore, const struct log_id *id,
-                           struct bytes note, const struct merkle_frontier *after)
-{
-    struct checkpoint checkpoint;
-    struct hash root;
-    if (note.size == 0)
-        return OK;
-    if (checkpoint_open(&checkpoint, note, restore->keys.own) != OK)
-        return ERR_CORRUPT;
-    merkle_frontier_root(after, &root);
-    return checkpoint.size == after->size && log_id_equal(&checkpoint.log, id) &&
-                   hash_equal(&checkpoint.root, &root)
-               ? OK
-               : ERR_CORRUPT;
-}
-
 /* ---- what a batch does besides being there ---------------------------------------------------- */
 
 struct erase_record {
@@ -154,10 +115,10 @@ static enum err build(struct restore *restore, const struct journal_item *item, 
     }
     if (err == OK)
         err = batch_frontier(&view, item->position + view.count, &after);
-    if (err == OK && !frontier_equal(&after, &built->batch.frontier))
+    if (err == OK && !merkle_frontier_equal(&after, &built->batch.frontier))
         err = ERR_CORRUPT;
     if (err == OK)
-        err = check_note(restore, &item->log, view.note, &after);
+        err = log_note_check(&item->log, view.note, &after, restore->keys.own);
     if (err == OK)
         buffer_append_bytes(&built->note, view.note);
     return err == OK ? built->note.err : err;
@@ -236,7 +197,7 @@ enum err restore_replace(struct restore *restore, uint32_t number, const struct 
 {
     struct merkle_frontier at;
     struct built built;
-    enum err err = restore_frontier(restore, number, place->first, &at);
+    enum err err = log_frontier_at(restore->logs, &restore->txn, number, place->first, &at);
     if (err != OK)
         return err;
     err = build_place(restore, log, place, place->first, &at, &built);
@@ -264,29 +225,12 @@ enum err restore_replace(struct restore *restore, uint32_t number, const struct 
 enum err restore_check(struct restore *restore, uint32_t number, const struct log_id *id,
                        const struct log_batch *batch)
 {
-    struct merkle_frontier at, after;
-    struct record sealed, open;
-    struct record_header header;
-    struct hash leaf;
+    struct merkle_frontier at;
     /* When the batch before is gone, the records and the signature are what can be checked. */
-    bool leads = restore_frontier(restore, number, batch->first, &at) == OK;
-    enum err err = restore->txn.err;
-    struct batch_walk walk = batch_walk(&batch->view);
-    while (err == OK && batch_next(&walk, &sealed, &leaf) == OK) {
-        buffer_clear(&restore->person);
-        uint8_t *room = buffer_reserve(&restore->person, sealed.person.size + 1);
-        if (!room)
-            return ERR_NOMEM;
-        err = log_record_check(restore->logs, id, batch->first + walk.index - 1, &sealed, &leaf,
-                               room, &open, &header);
-        if (err == ERR_VERSION)
-            err = OK; /* of a newer program: the leaf hash is all that can be checked */
-        if (leads)
-            merkle_frontier_append(&at, &leaf, NULL, NULL);
-    }
-    if (err == OK)
-        err = batch_frontier(&batch->view, log_batch_end(batch), &after);
-    if (err == OK && leads && !frontier_equal(&at, &after))
-        err = ERR_CORRUPT;
-    return err == OK ? check_note(restore, id, batch->view.note, &after) : err;
+    bool leads =
+        log_frontier_at(restore->logs, &restore->txn, number, batch->first, &at) == OK;
+    if (restore->txn.err != OK)
+        return restore->txn.err;
+    return log_batch_check(restore->logs, id, batch, leads ? &at : NULL, restore->keys.own,
+                           &restore->person);
 }

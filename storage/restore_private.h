@@ -36,9 +36,6 @@ enum err restore_batch_from(struct restore *restore, uint32_t number, uint64_t p
                             struct log_batch *batch);
 
 /* ---- restore_batch.c ---- */
-/* The tree of the log before `position`, from the batch that ends there. */
-enum err restore_frontier(struct restore *restore, uint32_t number, uint64_t position,
-                          struct merkle_frontier *frontier);
 /* Appends what the place holds from the end of the log on. ERR_CORRUPT, and nothing written, when it
  * fails its verification. */
 enum err restore_append(struct restore *restore, uint32_t number, const struct journal_log *log,

@@ -26,12 +26,6 @@ static void frontier_extend(struct merkle_frontier *frontier, const uint8_t *lea
     }
 }
 
-static bool frontier_equal(const struct merkle_frontier *a, const struct merkle_frontier *b)
-{
-    return a->size == b->size &&
-           memcmp(a->roots, b->roots, HASH_SIZE * merkle_frontier_count(a->size)) == 0;
-}
-
 /* ---- records --------------------------------------------------------------------------------- */
 
 static enum err check_record(struct verify_log *log, uint64_t position, const struct record *sealed,
@@ -224,13 +218,13 @@ static const uint8_t *true_leaves(struct verify_log *log, const struct log_batch
     *after = *before;
     nodes->count = 0;
     frontier_extend(after, leaves, batch->view.count, nodes);
-    bool leads = frontier_equal(after, stored);
+    bool leads = merkle_frontier_equal(after, stored);
     if (!leads && !agree) {
         struct merkle_frontier other = *before;
         struct nodes other_nodes = { 0 };
         leaves = log->verify->leaves[0].bytes;
         frontier_extend(&other, leaves, batch->view.count, &other_nodes);
-        leads = frontier_equal(&other, stored);
+        leads = merkle_frontier_equal(&other, stored);
         *after = other;
         *nodes = other_nodes;
         tell_disagreeing(log, batch, leads ? VERIFY_LEAF : VERIFY_RECORD);

@@ -81,18 +81,38 @@ static bool rest(struct verifier *verifier, long ms)
     return !stopping;
 }
 
+/* Faults of batches. What the tables beside them lack is made again at a start, or told. */
+static bool can_be_mended(const struct verify_failure *failure, uint64_t *position)
+{
+    bool note = failure->fault == VERIFY_NOTE; /* names a size: of the batch that ends there */
+    *position = failure->position - (note && failure->position > 0);
+    return note || failure->fault == VERIFY_RECORD || failure->fault == VERIFY_PERSON ||
+           failure->fault == VERIFY_LEAF || failure->fault == VERIFY_BATCH ||
+           failure->fault == VERIFY_FRONTIER;
+}
+
+static void tell_one(const struct verifier *verifier, const struct verify_failure *failure)
+{
+    const struct verifier_options *options = &verifier->options;
+    uint64_t position;
+    bool asks = can_be_mended(failure, &position) && options->on_damage;
+    log_event(LOG_EVENT_ERROR, "verify.failed", "fault", verify_fault_name(failure->fault),
+              "log_number", log_number(failure->number), "position",
+              log_number((int64_t)failure->position), "count",
+              log_number((int64_t)failure->count), "action",
+              asks ? "nothing of it is served; who else holds it is asked for it"
+                   : "nothing of it is served; keep the disk and run samadctl log verify",
+              NULL);
+    if (asks)
+        options->on_damage(options->context, failure->number, position);
+}
+
 static void tell(struct verifier *verifier, bool complete)
 {
     const struct verify_report *report = &verifier->verify.report;
     for (; verifier->told < report->failures && verifier->told < report->list_count;
-         verifier->told++) {
-        const struct verify_failure *failure = &report->list[verifier->told];
-        log_event(LOG_EVENT_ERROR, "verify.failed", "fault", verify_fault_name(failure->fault),
-                  "log_number", log_number(failure->number), "position",
-                  log_number((int64_t)failure->position), "count",
-                  log_number((int64_t)failure->count), "action",
-                  "nothing of it is served; keep the disk and run samadctl log verify", NULL);
-    }
+         verifier->told++)
+        tell_one(verifier, &report->list[verifier->told]);
     pthread_mutex_lock(&verifier->lock);
     verifier->status.records = report->records;
     if (complete || report->failures > 0)

@@ -13,6 +13,9 @@ struct verifier_options {
     const char *folder;
     uint64_t rate; /* bytes a second; 0: no verification */
     verify_key *key;
+    /* Damage that another holder's copy can put right: once a round. The verifier's thread. May be
+     * NULL. */
+    void (*on_damage)(void *context, uint32_t number, uint64_t position);
     void *context;
 };
 

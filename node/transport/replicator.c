@@ -302,6 +302,7 @@ static void on_wake(uv_async_t *wake)
     own_news_grown(replicator, &news);
     lane_answer(replicator); /* of everything stored before that: a cursor never goes back */
     own_news_put_back(replicator, &news);
+    own_news_damaged(replicator, &news);
     replicator_release(replicator);
 }
 

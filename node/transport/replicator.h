@@ -42,6 +42,9 @@ const char *replicator_address(const struct replicator *replicator);
 void replicator_advanced(struct replicator *replicator, const struct checkpoint *checkpoint);
 /* The same of a log that is not live (engine_options.on_put_back). The log thread. */
 void replicator_put_back(struct replicator *replicator, const struct log_id *log);
+/* Verification found damage there (verifier_options.on_damage): another holder is asked for the records,
+ * and they are put right. Any thread. */
+void replicator_damaged(struct replicator *replicator, uint32_t number, uint64_t position);
 /* A copy of what was known at most a tenth of a second ago. Any thread; cheap. */
 void replicator_status(struct replicator *replicator, struct replication_status *status);
 /* How many records of this own log are covered by as many receipts as the config asks for, as was

@@ -1,5 +1,5 @@
 /* What the core is told of this node's own logs: the live one, which grows group by group, and
- * others that the engine put back from its journal. */
+ * others that the engine put back from its journal; and what verification found of any. */
 #include "node/transport/replicator_private.h"
 
 #include "node/runtime/log.h"
@@ -51,12 +51,30 @@ void replicator_put_back(struct replicator *replicator, const struct log_id *log
     pthread_mutex_unlock(&replicator->lock);
 }
 
+/* ---- from the verifier ---- */
+
+void replicator_damaged(struct replicator *replicator, uint32_t number, uint64_t position)
+{
+    struct damage damage;
+    if (replica_damage(replicator->replica, number, position, &damage.log, &damage.first,
+                       &damage.end) != OK)
+        return; /* more than records: a start finds that, or a person */
+    pthread_mutex_lock(&replicator->lock);
+    struct own_news *own = &replicator->own;
+    if (!replicator->deaf && own->damage_count < DAMAGE_MAX) {
+        own->damages[own->damage_count++] = damage;
+        uv_async_send(&replicator->wake);
+    }
+    pthread_mutex_unlock(&replicator->lock);
+}
+
 void own_news_take(struct replicator *replicator, struct own_news *news)
 {
     *news = replicator->own;
     replicator->own.grown_count = 0;
     replicator->own.put_back_first = NULL;
     replicator->own.put_back_last = &replicator->own.put_back_first;
+    replicator->own.damage_count = 0;
 }
 
 /* ---- on the loop ---- */
@@ -123,6 +141,18 @@ void own_news_put_back(struct replicator *replicator, const struct own_news *new
         replicator_step(replicator, &event);
     }
     put_back_free(news->put_back_first);
+}
+
+void own_news_damaged(struct replicator *replicator, const struct own_news *news)
+{
+    for (size_t i = 0; i < news->damage_count; i++) {
+        const struct damage *damage = &news->damages[i];
+        struct event event = { .type = EVENT_LOG_DAMAGED,
+                               .log_damaged = { .log = damage->log,
+                                                .first = damage->first,
+                                                .end = damage->end } };
+        replicator_step(replicator, &event);
+    }
 }
 
 void put_back_free(struct put_back *first)

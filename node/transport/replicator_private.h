@@ -17,6 +17,7 @@
 #define SESSION_OUTGOING_MAX 512
 #define STATUS_REFRESH_MS 100
 #define OWN_LOG_MAX 16
+#define DAMAGE_MAX  64 /* further ones are found again */
 /* Folding what was followed costs as much as storing it. Little is folded within FOLD_TICK_MS; a
  * catch-up goes first, and is folded when it has nearly arrived, or after FOLD_LIMIT_MS. */
 #define FOLD_TICK_MS     100
@@ -90,11 +91,19 @@ struct put_back {
     struct replica_result held;
 };
 
-/* What the log thread says of own logs. */
+/* What verification found, with the records that have to come again. */
+struct damage {
+    struct log_id log;
+    uint64_t first, end;
+};
+
+/* What the log thread says of own logs, and the verifier of any. */
 struct own_news {
     struct own_log grown[OWN_LOG_MAX]; /* live, one after the other */
     size_t grown_count;
     struct put_back *put_back_first, **put_back_last;
+    struct damage damages[DAMAGE_MAX];
+    size_t damage_count;
 };
 
 struct replicator {
@@ -169,6 +178,7 @@ void own_news_take(struct replicator *replicator, struct own_news *news);
 void own_news_grown(struct replicator *replicator, const struct own_news *news);
 /* Frees the list. */
 void own_news_put_back(struct replicator *replicator, const struct own_news *news);
+void own_news_damaged(struct replicator *replicator, const struct own_news *news);
 void put_back_free(struct put_back *first);
 
 /* ---- replicator_status.c ---- */

@@ -25,6 +25,7 @@ struct intake {
     uint64_t link;
     const char *node; /* peer, hub or who shows a fork; lives as long as the core */
     bool branch;
+    bool mends;
     bool verified;
     bool handed_back; /* a log of this node has grown by it */
     uint64_t size;
@@ -182,6 +183,7 @@ static enum err intake_open(struct intake *intake, const struct effect *effect,
         intake->link = effect->store_package.link;
         intake->node = effect->store_package.node;
         intake->branch = effect->store_package.branch;
+        intake->mends = effect->store_package.mends;
         intake->size = effect->store_package.size;
         return replica_open_package(replica, &effect->store_package, &intake->content);
     case EFFECT_STORE_RECEIPT:
@@ -279,6 +281,7 @@ static void answer_stored(struct intake *intake, struct event *event)
                                            .node = intake->node,
                                            .log = intake->lane->log,
                                            .branch = intake->branch,
+                                           .mends = intake->mends,
                                            .err = result->err,
                                            .cursor = result->cursor,
                                            .other = result->other,
@@ -286,6 +289,16 @@ static void answer_stored(struct intake *intake, struct event *event)
                                            .proven = result->proven,
                                            .parents = result->parents,
                                            .parent_count = result->parent_count };
+}
+
+static void tell_mended(const struct intake *intake)
+{
+    char origin[LOG_ORIGIN_SIZE_MAX + 1];
+    if (intake->result.mended == 0)
+        return;
+    log_id_origin(&intake->lane->log, origin);
+    log_event(LOG_EVENT_WARNING, "log.repaired", "batches",
+              log_number((int64_t)intake->result.mended), "from", intake->node, "log", origin, NULL);
 }
 
 static void answer_receipt(struct intake *intake, struct event *event)
@@ -316,6 +329,7 @@ static void answer(struct intake *intake)
     switch (intake->type) {
     case EFFECT_STORE_CHECKPOINT:
     case EFFECT_STORE_PACKAGE:
+        tell_mended(intake);
         answer_stored(intake, &event);
         break;
     case EFFECT_STORE_RECEIPT:

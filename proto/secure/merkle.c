@@ -71,6 +71,12 @@ void merkle_frontier_root(const struct merkle_frontier *frontier, struct hash *r
     *root = hash;
 }
 
+bool merkle_frontier_equal(const struct merkle_frontier *a, const struct merkle_frontier *b)
+{
+    return a->size == b->size &&
+           memcmp(a->roots, b->roots, HASH_SIZE * merkle_frontier_count(a->size)) == 0;
+}
+
 /* ---- roots ---------------------------------------------------------------------------------- */
 
 enum err merkle_range_root(const struct merkle_source *source, uint64_t first, uint64_t count,

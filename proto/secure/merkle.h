@@ -36,6 +36,7 @@ typedef void merkle_on_node(void *context, unsigned level, uint64_t index, const
 void merkle_frontier_append(struct merkle_frontier *frontier, const struct hash *leaf,
                             merkle_on_node *node, void *context);
 void merkle_frontier_root(const struct merkle_frontier *frontier, struct hash *root);
+bool merkle_frontier_equal(const struct merkle_frontier *a, const struct merkle_frontier *b);
 
 /* Gives the hash of a perfect subtree that lies wholly inside the tree. */
 struct merkle_source {

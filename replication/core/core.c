@@ -136,6 +136,9 @@ static void dispatch(struct core *core, const struct event *event)
     case EVENT_LOG_PUT_BACK:
         core_on_log_put_back(core, &event->log_put_back);
         break;
+    case EVENT_LOG_DAMAGED:
+        core_on_log_damaged(core, &event->log_damaged);
+        break;
     case EVENT_CHECKPOINT_SENT:
         core_on_checkpoint_sent(core, &event->checkpoint_sent);
         break;

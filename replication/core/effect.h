@@ -106,12 +106,14 @@ struct effect_store_checkpoint {
 };
 
 /* Verify every record, the proof against the pending checkpoint, and what is already held; then
- * store the new records, the cursor and their tree in one transaction. */
+ * store the new records, the cursor and their tree in one transaction. `mends`: what is held is
+ * damaged; where it is, it gives way to what has come, and nothing is appended. */
 struct effect_store_package {
     uint64_t link;
     const char *node; /* as above */
     struct log_id log;
     bool branch;
+    bool mends;
     const struct message_package *message;
     uint64_t size; /* encoded bytes; comes back in the answer */
 };

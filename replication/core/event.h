@@ -22,6 +22,7 @@ enum event_type {
     EVENT_LOG_ADVANCED,      /* a group of an own live log is committed, checkpoint included */
     EVENT_LOG_CLOSED,        /* an own log will not be written again by this process */
     EVENT_LOG_PUT_BACK,      /* more of an own log is held that no effect has stored */
+    EVENT_LOG_DAMAGED,       /* records that are held lie damaged in the store */
     EVENT_CHECKPOINT_SENT,   /* answers SEND_CHECKPOINT */
     EVENT_RECORDS_SENT,      /* answers SEND_RECORDS */
     EVENT_CHECKPOINT_STORED, /* answers STORE_CHECKPOINT */
@@ -102,6 +103,13 @@ struct event_log_put_back {
     size_t parent_count;
 };
 
+/* Records [first, end) of a log; the shell wants all of them, to put right what it can (STORE_PACKAGE
+ * with `mends`). It is told again as long as it lasts. */
+struct event_log_damaged {
+    struct log_id log;
+    uint64_t first, end;
+};
+
 /* err OK: the shell sent a checkpoint of `size`, chosen as effect_send_checkpoint says.
  * Otherwise nothing was sent: ERR_NOT_FOUND (no such checkpoint), ERR_CORRUPT, ERR_IO. */
 struct event_checkpoint_sent {
@@ -138,6 +146,7 @@ struct event_stored {
     const char *node; /* whose link that was; it may be gone */
     struct log_id log;
     bool branch;
+    bool mends; /* as in the effect */
     enum err err;
     struct cursor cursor;
     struct cursor other; /* of a forked log, unless `branch`: what is held of the other branch */
@@ -203,6 +212,7 @@ struct event {
         struct event_message message;
         struct event_own_log own_log; /* OPENED, ADVANCED, CLOSED */
         struct event_log_put_back log_put_back;
+        struct event_log_damaged log_damaged;
         struct event_checkpoint_sent checkpoint_sent;
         struct event_records_sent records_sent;
         struct event_stored stored; /* CHECKPOINT_STORED, PACKAGE_STORED */

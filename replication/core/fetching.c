@@ -52,6 +52,7 @@ void core_fetch_stop(struct core *core, struct log *log)
     if (log->source) {
         set_big(log, false);
         log->source = NULL;
+        log->mending = false;
         core->merge_check |= log->own;
     }
     core_fetch_look(core, log);
@@ -71,10 +72,17 @@ void core_fetch_pause(struct core *core, struct log *log)
     log->retry_at_ms = retry_later(core);
 }
 
+void core_fetch_avoid(struct core *core, struct link *link, struct log *log)
+{
+    struct flow *flow = core_flow_find(link, log);
+    if (flow)
+        flow->retry_at_ms = retry_later(core);
+}
+
 void core_fetch_distrust(struct core *core, struct log *log)
 {
     if (log->source)
-        core_flow_find(log->source, log)->retry_at_ms = retry_later(core);
+        core_fetch_avoid(core, log->source, log);
     core_fetch_stop(core, log);
 }
 
@@ -250,12 +258,16 @@ static void fetch_consider(struct core *core, struct log *log)
     const struct cursor *cursor = core_log_fetch_cursor(log);
     if (SAMAD_BUG(HAND_BACK_REFUSED) && log->own)
         return;
-    if ((log->own && log->live) || log->storing > 0 || log->retry_at_ms != UINT64_MAX)
-        return; /* R5; R6: `next` and `pending` are not known yet; not now */
-    if (log->frozen) {
+    if (log->storing > 0 || log->retry_at_ms != UINT64_MAX)
+        return; /* R6: `next` and `pending` are not known yet; not now */
+    if (log->frozen && !(log->own && log->live)) {
         fetch_branches(core, log);
         return;
     }
+    if (log->mending || (!log->frozen && core_mend_ask(core, log)))
+        return; /* then the rest */
+    if (log->own && log->live)
+        return; /* R5 */
     struct link *link = best_source(core, log);
     if (!link || link == log->source)
         return;

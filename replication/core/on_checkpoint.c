@@ -38,6 +38,8 @@ void core_on_checkpoint(struct core *core, struct link *link,
         flow->offered = checkpoint.size;
     log->shown = checkpoint.size;
     log->shown_root = checkpoint.root;
+    if (log->mending && (checkpoint.size <= log->held.covered || log->live))
+        return; /* what is to be mended proves itself against the one that is held (R5) */
     log->storing++;
     core_effect_add(core, EFFECT_STORE_CHECKPOINT)->store_checkpoint =
         (struct effect_store_checkpoint){

@@ -51,7 +51,9 @@ static void order_ended(struct core *core, struct link *link, struct log *log, u
     if (log->frozen)
         return; /* its branches are announced to those that they are sent to, and those orders end
                    by a refusal */
-    if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))
+    if (log->mending && log->source == link && log->shown == 0)
+        core_fetch_distrust(core, log); /* it has nothing of it for us */
+    else if (log->source == link && (log->shown > 0 || size <= core_log_fetch_cursor(log)->size))
         core_fetch_stop(core, log);
 }
 

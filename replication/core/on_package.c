@@ -60,7 +60,10 @@ void core_on_package(struct core *core, struct link *link, const struct message_
         .node = link->peer->options.node,
         .log = log->id,
         .branch = log->fetch_branch,
+        .mends = log->mending,
         .message = message,
         .size = size,
     };
+    if (log->mending)
+        core_mend_came(core, link, log, end);
 }

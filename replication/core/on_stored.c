@@ -74,12 +74,15 @@ static void on_stored(struct core *core, const struct event_stored *event)
         return;
     require(log->storing > 0); /* an answer to an effect, once */
     log->storing--;
-    core_fetch_stored(core, log, event->branch, &event->cursor, link);
+    if (!event->mends || !log->live) /* the writer says how far its log is */
+        core_fetch_stored(core, log, event->branch, &event->cursor, link);
     if (log->frozen && !event->branch)
         log->branch = event->other; /* by now it may be known which one that is */
     if (event->parent_count > 0)
         core_fetch_parents(core, log, event->parents, event->parent_count);
-    if (event->err != OK)
+    if (event->mends && event->err != ERR_FORK)
+        core_mend_stored(core, link, log, event);
+    else if (event->err != OK)
         failed(core, link, log, event);
     if (event->proven)
         core_fork_proven(core, log, NULL);

@@ -93,6 +93,15 @@ struct link {
     size_t flow_count, flow_capacity;
 };
 
+/* See mending.c. */
+#define MEND_MAX 8
+struct mends {
+    struct mend {
+        uint64_t first, end;
+    } list[MEND_MAX];
+    unsigned count;
+};
+
 struct log {
     struct log_id id;
     struct cursor held;
@@ -121,6 +130,9 @@ struct log {
     uint64_t expected; /* the position after everything taken in, stored or under way */
     uint64_t shown;    /* size of the last checkpoint taken in since we asked; 0 none */
     struct hash shown_root;
+    struct mends *mends; /* damaged records, to be asked for again; NULL: none were found */
+    bool mending;        /* what was asked for last is the first of them */
+    bool mend_taken;     /* all of that has come and is on its way into the store */
     bool resync;          /* a gap was refused; what follows it on the way is dropped */
     bool big;             /* counted in source->big_count */
     unsigned storing;     /* store effects not answered yet, whatever link they came from */
@@ -221,6 +233,8 @@ void core_fetch_pause(struct core *core, struct log *log); /* nor for a while */
 void core_fetch_distrust(struct core *core, struct log *log);
 /* What its source sends does not go on where the store stands: it is asked anew, from there. */
 void core_fetch_again(struct core *core, struct log *log);
+/* The link is not asked for it for a while. */
+void core_fetch_avoid(struct core *core, struct link *link, struct log *log);
 /* A peer gave all it has of a branch, and not all of that could be stored: asked again in a while.
  */
 void core_fetch_spoilt(struct core *core, struct link *link, struct log *log, bool branch);
@@ -238,6 +252,15 @@ void core_fetch_missing(struct core *core, struct link *link);
 /* The parents that a held log names. */
 void core_fetch_parents(struct core *core, struct log *child, const struct log_head *parents,
                         size_t count);
+
+/* ---- mending.c: damaged records that are held ---- */
+/* True when they are asked for. */
+bool core_mend_ask(struct core *core, struct log *log);
+/* A package up to `end` is on its way into the store. */
+void core_mend_came(struct core *core, struct link *link, struct log *log, uint64_t end);
+/* The store's answer to one. */
+void core_mend_stored(struct core *core, struct link *link, struct log *log,
+                      const struct event_stored *event);
 
 /* ---- admission.c ---- */
 bool core_admission_ask(struct core *core, struct link *link);
@@ -323,6 +346,7 @@ void core_on_log_opened(struct core *core, const struct event_own_log *event);
 void core_on_log_advanced(struct core *core, const struct event_own_log *event);
 void core_on_log_closed(struct core *core, const struct event_own_log *event);
 void core_on_log_put_back(struct core *core, const struct event_log_put_back *event);
+void core_on_log_damaged(struct core *core, const struct event_log_damaged *event);
 void core_on_checkpoint_sent(struct core *core, const struct event_checkpoint_sent *event);
 void core_on_records_sent(struct core *core, const struct event_records_sent *event);
 void core_on_checkpoint_stored(struct core *core, const struct event_stored *event);

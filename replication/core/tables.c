@@ -102,6 +102,8 @@ struct log *core_log_make(struct core *core, const struct log_id *id)
 
 void core_log_free(struct log *log)
 {
+    if (log)
+        free(log->mends);
     free(log);
 }
 

@@ -11,7 +11,7 @@
 _Static_assert(sizeof(struct peer) == 112, "look at peer_add()");
 _Static_assert(sizeof(struct flow) == 144, "look at flow_add()");
 _Static_assert(sizeof(struct link) == 248, "look at link_add()");
-_Static_assert(sizeof(struct log) == 440, "look at log_add()");
+_Static_assert(sizeof(struct log) == 448, "look at log_add()");
 _Static_assert(sizeof(struct core) - sizeof(struct message) == 632, "look at core_add()");
 
 struct digest {
@@ -159,7 +159,11 @@ static void log_add(struct digest *digest, const struct log *log)
                       log->receipt_due << 4 | log->signing << 5 | log->frozen << 6 |
                       log->proven << 7 | log->resync << 8 | log->big << 9 | log->queued << 10 |
                       log->fetch_branch << 11 | log->passed_over << 12 |
-                      log->has_parents << 13);
+                      log->has_parents << 13 | log->mending << 14 | log->mend_taken << 15);
+    for (unsigned i = 0; log->mends && i < log->mends->count; i++) {
+        number(digest, log->mends->list[i].first);
+        number(digest, log->mends->list[i].end);
+    }
     number(digest, log->reopen_due ? log->reopen_reason : 0);
     number(digest, log->named);
     number(digest, log->cosigned);

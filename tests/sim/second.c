@@ -15,6 +15,7 @@
 #define META_SIZE         8192 /* both of LMDB's meta pages */
 #define SEGMENT_COUNT_MAX 256
 #define SPLIT_SLOW_NS     (500 * SIM_MS)
+#define VERIFY_RATE       (64U << 20)
 
 enum variant {
     LOG_DELETED,
@@ -75,6 +76,7 @@ void second_insist(struct swarm *swarm)
     swarm->second.every_ns = draw(60, 1800) * SIM_S;
     swarm->second.keep_size = swarm->second.segment_size * (uint64_t)draw(1, 4);
     swarm->requests_a_day = (double)draw(400, 6000); /* so that segments are recycled */
+    swarm->verify_rate = VERIFY_RATE;
 }
 
 /* ---- a node's ----------------------------------------------------------------------------------- */
@@ -140,6 +142,8 @@ static bool is_within_model(const struct sim_node *node, unsigned variant)
     const struct second *second = &node->second;
     if (variant == VIEWS_DELETED)
         return true;
+    if (variant == LOG_FLIPPED && world.swarm->verify_rate == 0)
+        return false; /* behind what the journal has, only verification finds it */
     return !node->damaged && (is_of_journal(variant) ? !second->log_out : !second->journal_out);
 }
 

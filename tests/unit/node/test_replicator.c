@@ -4,6 +4,7 @@
 #include "node/runtime/log.h"
 #include "proto/base/require.h"
 #include "storage/journal.h"
+#include "storage/log_private.h"
 #include "tests/support/records.h"
 
 #include <criterion/criterion.h>
@@ -367,6 +368,106 @@ Test(replicator, what_waited_in_the_journal_reaches_the_hub_without_another_rest
     WAIT_FOR(&pair, held_of_size(&pair, 404) == 404 && held_of_size(&pair, 3) == 3);
     WAIT_FOR(&pair, is_national(&pair, 404 + 3));
     WAIT_FOR(&pair, engine_missing(pair.province.engine) == 0);
+    pair_close(&pair);
+}
+
+/* ---- damage (I11) ---- */
+
+/* The batch at `position` of the province's first log of that size, at either node. */
+static uint32_t log_of_size(const struct member *member, uint64_t size)
+{
+    struct log_store *logs = engine_logs(member->engine);
+    struct store_txn txn = store_begin_read(log_store_environment(logs));
+    uint32_t number = 0;
+    struct log_state state = { 0 };
+    for (; state.size != size || strcmp(state.id.node, "ardabil") != 0; number++)
+        cr_assert_eq(log_state_get(logs, &txn, number, &state), OK);
+    store_abort(&txn);
+    return number - 1;
+}
+
+static bool is_sound(const struct member *member, uint32_t number, uint64_t position)
+{
+    struct log_store *logs = engine_logs(member->engine);
+    struct buffer scratch = { 0 };
+    struct record record;
+    struct record_header header;
+    struct hash leaf;
+    struct store_txn txn = store_begin_read(log_store_environment(logs));
+    enum err err = log_read(logs, &txn, number, position, &scratch, &record, &header, &leaf);
+    store_abort(&txn);
+    buffer_close(&scratch);
+    return err == OK && !record.person_absent;
+}
+
+static void damage(const struct member *member, uint32_t number, uint64_t position)
+{
+    struct log_store *logs = engine_logs(member->engine);
+    struct buffer value = { 0 };
+    struct log_batch batch;
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    struct store_cursor cursor = store_cursor_open(&txn, LOG_BATCHES);
+    cr_assert_eq(log_batch_seek(&cursor, number, position, &batch), OK);
+    store_cursor_close(&cursor);
+    buffer_append_bytes(&value, batch.value);
+    for (uint32_t i = 0; i < batch.view.count; i++) /* every leaf hash, and so every record */
+        value.data[batch.view.leaves - batch.value.data + (ptrdiff_t)i * HASH_SIZE] ^= 1;
+    struct log_key key = log_key_position(number, batch.first);
+    store_put(&txn, LOG_BATCHES, log_key_bytes(&key), buffer_bytes(&value));
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&value);
+}
+
+Test(replicator, records_that_lie_damaged_at_the_province_come_from_the_hub)
+{
+    struct pair pair;
+    pair_open(&pair);
+    record(&pair.province, 2, 300);
+    WAIT_FOR(&pair, is_national(&pair, 601));
+    member_end(&pair.province);
+    member_begin(&pair.province);
+    WAIT_FOR(&pair, pair.province.started);
+    WAIT_FOR(&pair, is_national(&pair, 602));
+    uint32_t number = log_of_size(&pair.province, 601);
+    damage(&pair.province, number, 400);
+    cr_assert_not(is_sound(&pair.province, number, 400));
+    replicator_damaged(pair.province.replicator, number, 400);
+    for (uint64_t i = 1; i < 601; i++)
+        WAIT_FOR(&pair, is_sound(&pair.province, number, i));
+    WAIT_FOR(&pair, is_national(&pair, 602));
+    pair_close(&pair);
+}
+
+Test(replicator, records_that_lie_damaged_in_the_live_log_come_from_the_hub)
+{
+    struct pair pair;
+    pair_open(&pair);
+    record(&pair.province, 2, 300);
+    WAIT_FOR(&pair, is_national(&pair, 601));
+    uint32_t number = log_of_size(&pair.province, 601);
+    damage(&pair.province, number, 100);
+    replicator_damaged(pair.province.replicator, number, 100);
+    record(&pair.province, 1, 5);
+    for (uint64_t i = 1; i < 601; i++)
+        WAIT_FOR(&pair, is_sound(&pair.province, number, i));
+    WAIT_FOR(&pair, is_national(&pair, 606));
+    pair_close(&pair);
+}
+
+Test(replicator, records_that_lie_damaged_at_the_hub_come_from_their_author)
+{
+    struct pair pair;
+    pair_open(&pair);
+    record(&pair.province, 2, 300);
+    WAIT_FOR(&pair, is_national(&pair, 601));
+    uint32_t number = log_of_size(&pair.hub, 601);
+    damage(&pair.hub, number, 100);
+    replicator_damaged(pair.hub.replicator, number, 100);
+    for (uint64_t i = 1; i < 601; i++)
+        WAIT_FOR(&pair, is_sound(&pair.hub, number, i));
+    record(&pair.province, 1, 5); /* and its order stands again */
+    WAIT_FOR(&pair, is_national(&pair, 606));
+    cr_assert_eq(held_by_hub(&pair), 606u);
     pair_close(&pair);
 }
 

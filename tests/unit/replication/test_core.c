@@ -404,6 +404,161 @@ Test(core, what_was_put_back_does_not_take_back_what_came_after_it, .fini = end)
     cr_assert_eq(status.held.size, 9);
 }
 
+/* ---- damaged records (I11) ---- */
+
+static struct log_id damaged_log(void)
+{
+    struct log_id log = log_of("ardabil", "hub", 1);
+    put_back(&log, 600, NULL, 5);
+    return log;
+}
+
+static void hear(uint64_t link, uint64_t now_ms)
+{
+    struct event event = { .type = EVENT_LINK_HEARD };
+    event.link.link = link;
+    step(event, now_ms);
+}
+
+static void damaged(const struct log_id *log, uint64_t first, uint64_t last, uint64_t now_ms)
+{
+    struct event event = { .type = EVENT_LOG_DAMAGED };
+    event.log_damaged = (struct event_log_damaged){ .log = *log, .first = first, .end = last };
+    step(event, now_ms);
+}
+
+static void show(const struct log_id *log, uint64_t size, uint64_t now_ms)
+{
+    static uint8_t seed[KEY_SIZE] = { 3 };
+    static struct buffer note;
+    struct sign_key key;
+    char origin[LOG_ORIGIN_SIZE_MAX + 1];
+    struct checkpoint checkpoint = { .log = *log, .size = size };
+    log_id_origin(log, origin);
+    sign_key_from_seed(&key, seed);
+    buffer_clear(&note);
+    checkpoint_sign(&note, &checkpoint, &key);
+    message.type = MESSAGE_CHECKPOINT;
+    message.checkpoint = (struct message_checkpoint){ .note = buffer_bytes(&note), .from = size };
+    receive(1, 100, now_ms);
+}
+
+static void send_package(const struct log_id *log, uint64_t first, uint64_t count, uint64_t now_ms)
+{
+    message.type = MESSAGE_PACKAGE;
+    message.package = (struct message_package){
+        .log = *log, .first = first, .count = count, .against = 600
+    };
+    receive(1, 100, now_ms);
+}
+
+static void answer_mended(const struct log_id *log, enum err err, uint64_t now_ms)
+{
+    struct event event = { .type = EVENT_PACKAGE_STORED };
+    event.stored = (struct event_stored){ .link = 1,
+                                          .node = "hub",
+                                          .log = *log,
+                                          .mends = true,
+                                          .err = err,
+                                          .cursor = { 600, 600, 600 },
+                                          .size = 100 };
+    step(event, now_ms);
+}
+
+static uint64_t wanted_next(void)
+{
+    static struct message sent;
+    const struct effect *effect = find(EFFECT_SEND);
+    cr_assert_not_null(effect);
+    cr_assert_eq(message_decode(&sent, effect_message(&effects, &effect->send)), OK);
+    cr_assert_eq(sent.type, MESSAGE_WANT);
+    return sent.want.next;
+}
+
+Test(core, damaged_records_are_asked_for_until_they_have_come_and_no_further, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    struct log_id log = damaged_log();
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    damaged(&log, 40, 300, 50);
+    cr_assert_eq(wanted_next(), 40);
+    show(&log, 600, 60);
+    cr_assert_null(find(EFFECT_STORE_CHECKPOINT), "it is held");
+    send_package(&log, 40, 216, 70);
+    const struct effect *store = find(EFFECT_STORE_PACKAGE);
+    cr_assert(store && store->store_package.mends);
+    send_package(&log, 256, 256, 80);
+    cr_assert(find(EFFECT_STORE_PACKAGE) && find(EFFECT_SEND), "stored, and told to stop");
+    send_package(&log, 512, 88, 90);
+    cr_assert_null(find(EFFECT_STORE_PACKAGE));
+    answer_mended(&log, OK, 100);
+    answer_mended(&log, OK, 110);
+    cr_assert_not(is_wanted(&log));
+}
+
+Test(core, what_did_not_mend_is_asked_for_elsewhere, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    struct log_id log = damaged_log();
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    open_link(2, "hub2");
+    hello(2, "hub2", ROLE_HUB);
+    damaged(&log, 40, 50, 50);
+    show(&log, 600, 60);
+    send_package(&log, 40, 216, 70);
+    answer_mended(&log, ERR_PROOF, 80);
+    cr_assert_eq(wanted_next(), 40);
+    cr_assert_eq(find(EFFECT_SEND)->send.link, 2);
+    cr_assert_null(find(EFFECT_ALARM), "more may be damaged here than was found");
+}
+
+Test(core, a_peer_that_has_nothing_of_what_is_damaged_is_left_alone_for_a_while, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    struct log_id log = damaged_log();
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    damaged(&log, 40, 50, 50);
+    cr_assert(is_wanted(&log));
+    announce(1, "ardabil", "hub", 1, 1, 60);
+    cr_assert_not(is_wanted(&log));
+    hear(1, 30 * 1000);
+    hear(1, 60 * 1000);
+    cr_assert_not(is_wanted(&log));
+    hear(1, 61 * 1000);
+    cr_assert(is_wanted(&log));
+}
+
+/* R5 */
+Test(core, a_damaged_log_that_is_written_is_mended_and_nothing_else_is_taken, .fini = end)
+{
+    struct core_options options = province_options();
+    struct core_log_status status;
+    begin(&options);
+    struct log_id log = log_of("ardabil", "hub", 1);
+    struct event opened = { .type = EVENT_LOG_OPENED };
+    opened.own_log = (struct event_own_log){ .log = log, .size = 599 };
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    step(opened, 30);
+    damaged(&log, 40, 50, 40);
+    cr_assert_eq(wanted_next(), 40);
+    show(&log, 600, 60);
+    cr_assert_null(find(EFFECT_STORE_CHECKPOINT));
+    send_package(&log, 40, 216, 70);
+    const struct effect *store = find(EFFECT_STORE_PACKAGE);
+    cr_assert(store && store->store_package.mends);
+    answer_mended(&log, OK, 80);
+    cr_assert_not(is_wanted(&log));
+    core_log_status(core, 0, &status);
+    cr_assert_eq(status.held.size, 599, "the store may be ahead of what is durable in both places");
+}
+
 /* Of a machine that was copied with the state of its random generator. */
 Test(core, a_log_that_a_hub_held_more_of_before_it_was_opened_is_closed_again, .fini = end)
 {
