@@ -26,43 +26,44 @@ static enum err erase_if_held(struct log_store *logs, struct store_txn *txn, uin
 
 /* Both branches of a forked log: who erases cannot know which one another holder has. */
 static enum err erase_everywhere(struct log_store *logs, struct store_txn *txn,
-                                 const struct erase_facts *facts)
+                                 const struct log_id *log, uint64_t position)
 {
     uint32_t number;
-    enum err err = log_find(logs, txn, &facts->log, &number);
+    enum err err = log_find(logs, txn, log, &number);
     if (err == OK)
-        err = erase_if_held(logs, txn, number, facts->position);
+        err = erase_if_held(logs, txn, number, position);
     if (err != OK && err != ERR_NOT_FOUND)
         return err;
-    err = log_branch(logs, txn, &facts->log, false, &number);
+    err = log_branch(logs, txn, log, false, &number);
     if (err == OK)
-        err = erase_if_held(logs, txn, number, facts->position);
+        err = erase_if_held(logs, txn, number, position);
     return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err erase_put(struct log_store *logs, struct store_txn *txn, const struct log_id *log,
+                   uint64_t position)
+{
+    struct log_key key = log_key_erasure(log, position);
+    store_put(txn, LOG_ERASURES, log_key_bytes(&key), BYTES_NONE);
+    return txn->err != OK ? txn->err : erase_everywhere(logs, txn, log, position);
+}
+
+enum err erase_named(const struct record_header *header, struct bytes facts,
+                     struct erase_facts *erase)
+{
+    enum err err = header->kind == RECORD_ERASE ? erase_facts_decode(erase, facts) : ERR_INVALID;
+    if (err == ERR_NOMEM)
+        return err; /* says nothing of the facts: the erasure must not be forgotten */
+    return err == OK && strcmp(erase->log.node, header->log.node) == 0 ? OK : ERR_NOT_FOUND;
 }
 
 enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
                          const struct record_header *header, struct bytes facts)
 {
     struct erase_facts erase;
-    enum err err = header->kind == RECORD_ERASE ? erase_facts_decode(&erase, facts) : ERR_INVALID;
-    if (err == ERR_NOMEM)
-        return err; /* says nothing of the facts: the erasure must not be forgotten */
-    if (err != OK || strcmp(erase.log.node, header->log.node) != 0)
-        return OK;
-    struct log_key key = log_key_erasure(&erase.log, erase.position);
-    store_put(txn, LOG_ERASURES, log_key_bytes(&key), BYTES_NONE);
-    return txn->err != OK ? txn->err : erase_everywhere(logs, txn, &erase);
-}
-
-bool erase_is_known(struct store_txn *txn, const struct record_header *header, struct bytes facts)
-{
-    struct erase_facts erase;
-    struct bytes value;
-    if (header->kind != RECORD_ERASE || erase_facts_decode(&erase, facts) != OK ||
-        strcmp(erase.log.node, header->log.node) != 0)
-        return true;
-    struct log_key key = log_key_erasure(&erase.log, erase.position);
-    return store_get(txn, LOG_ERASURES, log_key_bytes(&key), &value) == OK;
+    enum err err = erase_named(header, facts, &erase);
+    return err == OK ? erase_put(logs, txn, &erase.log, erase.position)
+                     : err == ERR_NOT_FOUND ? OK : err;
 }
 
 /* The position of an entry that belongs to the same log as `first`; false otherwise. */

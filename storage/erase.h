@@ -14,8 +14,12 @@
  * decode are no error: the fold parks such a record. Other kinds of record are ignored. */
 enum err erase_on_record(struct log_store *logs, struct store_txn *txn,
                          const struct record_header *header, struct bytes facts);
-/* Whether the table has what this record says; true also when it says nothing that is obeyed. */
-bool erase_is_known(struct store_txn *txn, const struct record_header *header, struct bytes facts);
+/* What such a record names. ERR_NOT_FOUND: nothing that is obeyed; ERR_NOMEM. */
+enum err erase_named(const struct record_header *header, struct bytes facts,
+                     struct erase_facts *erase);
+/* Remembers one erasure and applies it to what is held. */
+enum err erase_put(struct log_store *logs, struct store_txn *txn, const struct log_id *log,
+                   uint64_t position);
 /* Call after records [first, first + count) of a log were appended: applies what earlier erase
  * records say of them. */
 enum err erase_on_append(struct log_store *logs, struct store_txn *txn, uint32_t number,

@@ -377,6 +377,8 @@ enum err restore_run(struct log_store *logs, struct journal *journal,
     if (err == OK)
         err = restore_names(&restore);
     if (err == OK)
+        err = restore_erasure_table(&restore);
+    if (err == OK)
         err = reconcile(&restore, false);
     if (err == OK)
         err = put_back(&restore);

@@ -4,6 +4,7 @@
  *   restore_batch.c  one batch of the journal, verified and put into log/
  *   restore_copy.c   from log/ into the journal
  *   restore_tables.c the tables beside the batches
+ *   restore_erase.c  the table of erasures
  *   restore_follow.c logs of others */
 #ifndef STORAGE_RESTORE_PRIVATE_H
 #define STORAGE_RESTORE_PRIVATE_H
@@ -61,6 +62,11 @@ void restore_flush(struct restore *restore);
 enum err restore_names(struct restore *restore);
 /* All other tables, when the batches are right. ERR_CORRUPT. */
 enum err restore_tables(struct restore *restore);
+
+/* ---- restore_erase.c ---- */
+/* The table of erasures has what the node's own erase records name, and of the node's logs nothing else.
+ * Before anything is put back, because what is put back is erased by it. */
+enum err restore_erasure_table(struct restore *restore);
 
 /* ---- restore_follow.c ---- */
 /* Cuts a log of another node where it is damaged. */

@@ -1,9 +1,7 @@
 /* The tables beside the batches, made right again:
  *
- *   names       from the rows
+ *   names       from the rows, and a row from its name and first record when those two agree
  *   tree        from the leaf hashes
- *   erasures    from the erase records of the node's own logs; what stands under a key of another form
- *               is dropped
  *   notes       } from the journal; what it does not have either is dropped: whoever gave it
  *   receipts    } gives another one
  *   forks       from nowhere: what is missing is counted
@@ -11,8 +9,6 @@
  * A row of `logs` that cannot be read makes log/ as a whole unusable (ERR_CORRUPT). `withheld` is not
  * looked at. */
 #include "storage/restore_private.h"
-
-#include "storage/erase.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,20 +40,89 @@ static void name_of(const struct log_row *row, char name[LOG_ORIGIN_SIZE_MAX + 2
         strcat(name, "#");
 }
 
-static enum err mend_name(struct restore *restore, uint32_t number, const struct log_row *row,
+/* The log that the first record of a log says it is of; false when none can be read. */
+static bool first_record_says(struct restore *restore, uint32_t number, struct log_id *id)
+{
+    struct log_batch batch;
+    struct record sealed;
+    struct record_header header;
+    struct hash leaf, hash;
+    struct store_cursor cursor = store_cursor_open(&restore->txn, LOG_BATCHES);
+    bool reads = log_batch_seek(&cursor, number, 0, &batch) == OK &&
+                 batch_record(&batch.view, 0, &sealed, &leaf) == OK;
+    store_cursor_close(&cursor);
+    if (!reads)
+        return false;
+    merkle_leaf_hash(&hash, sealed.header);
+    if (!hash_equal(&hash, &leaf) || record_header_decode(&header, sealed.header) != OK)
+        return false;
+    *id = header.log;
+    return true;
+}
+
+/* The name that leads to this log, if it is one and there is only one. */
+static bool name_leading_to(struct restore *restore, uint32_t number, struct log_id *id,
+                            bool *branch)
+{
+    unsigned found = 0;
+    struct store_cursor cursor = store_cursor_open(&restore->txn, LOG_NAMES);
+    struct bytes key, value;
+    enum err err = store_cursor_seek(&cursor, BYTES_NONE, &key, &value);
+    for (; err == OK; err = store_cursor_next(&cursor, &key, &value)) {
+        if (value.size != 4 || get_u32(value.data) != number)
+            continue;
+        *branch = key.size > 0 && key.data[key.size - 1] == '#';
+        found += log_id_from_origin(id, bytes_of(key.data, key.size - *branch)) == OK ? 1 : 2;
+    }
+    store_cursor_close(&cursor);
+    return found == 1;
+}
+
+/* Row and name do not agree: which of them was damaged the first record tells. One bit makes no other
+ * branch of a name, but of a row. */
+static enum err mend_identity(struct restore *restore, uint32_t number, struct log_row *row)
+{
+    struct log_id named, said;
+    bool branch = false;
+    if (!name_leading_to(restore, number, &named, &branch) ||
+        !first_record_says(restore, number, &said) || !log_id_equal(&named, &said))
+        return restore->txn.err;
+    row->id = named;
+    row->branch = branch;
+    log_row_put(&restore->txn, number, row);
+    restore->report->rows++;
+    return restore->txn.err;
+}
+
+static enum err name_get(struct restore *restore, uint32_t number, const struct log_row *row)
+{
+    char name[LOG_ORIGIN_SIZE_MAX + 2];
+    struct bytes value;
+    name_of(row, name);
+    enum err err = store_get(&restore->txn, LOG_NAMES, bytes_of_string(name), &value);
+    if (err == OK && (value.size != 4 || get_u32(value.data) != number))
+        err = ERR_NOT_FOUND;
+    return err;
+}
+
+static enum err mend_name(struct restore *restore, uint32_t number, const struct log_row *stored,
                           bool receipts_given)
 {
     (void)receipts_given;
+    struct log_row row = *stored;
     char name[LOG_ORIGIN_SIZE_MAX + 2];
     uint8_t right[4];
-    struct bytes value;
-    name_of(row, name);
-    put_u32(right, number);
-    enum err err = store_get(&restore->txn, LOG_NAMES, bytes_of_string(name), &value);
-    if (err == OK && bytes_equal(value, BYTES_OF_ARRAY(right)))
-        return OK;
-    if (err != OK && err != ERR_NOT_FOUND)
+    enum err err = name_get(restore, number, &row);
+    if (err == ERR_NOT_FOUND)
+        err = mend_identity(restore, number, &row);
+    else
         return err;
+    if (err == OK)
+        err = name_get(restore, number, &row);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    name_of(&row, name);
+    put_u32(right, number);
     store_put(&restore->txn, LOG_NAMES, bytes_of_string(name), BYTES_OF_ARRAY(right));
     restore->report->rows++;
     return restore->txn.err;
@@ -103,7 +168,7 @@ enum err restore_names(struct restore *restore)
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
-/* ---- tree and erasures, in one walk ----------------------------------------------------------- */
+/* ---- tree --------------------------------------------------------------------------------------- */
 
 struct walk {
     struct restore *restore;
@@ -125,97 +190,7 @@ static void mend_node(void *context, unsigned level, uint64_t index, const struc
     restore->report->rows++;
 }
 
-static enum err mend_erasure(struct restore *restore, const struct record *record)
-{
-    struct record_header header;
-    if (record_header_decode(&header, record->header) != OK || header.kind != RECORD_ERASE ||
-        record->facts.size < SALT_SIZE)
-        return OK;
-    struct bytes facts =
-        bytes_of(record->facts.data + SALT_SIZE, record->facts.size - SALT_SIZE);
-    if (erase_is_known(&restore->txn, &header, facts))
-        return restore->txn.err;
-    restore->report->rows++;
-    struct buffer copy = { 0 }; /* an erasure moves what the record lies in */
-    buffer_append_bytes(&copy, facts);
-    enum err err = copy.err;
-    if (err == OK)
-        err = erase_on_record(restore->logs, &restore->txn, &header, buffer_bytes(&copy));
-    buffer_close(&copy);
-    return err;
-}
-
-/* Erase records of one batch; their effects may rewrite the batch itself, so it is read anew each time. */
-static enum err mend_erasures(struct restore *restore, uint32_t number, uint64_t first,
-                              uint32_t count)
-{
-    enum err err = OK;
-    for (uint32_t i = 0; i < count && err == OK; i++) {
-        struct log_batch batch;
-        struct record record;
-        struct hash leaf;
-        err = restore_batch_from(restore, number, first, &batch);
-        if (err == OK && batch_record(&batch.view, i, &record, &leaf) == OK)
-            err = mend_erasure(restore, &record);
-    }
-    return err;
-}
-
-/* The keys that are erasures, each with its size before it; `*bad`: entries that are none, or that stand
- * where a search does not find them. */
-static enum err erasures_read(struct restore *restore, struct buffer *keys, uint64_t *bad)
-{
-    struct store_cursor cursor = store_cursor_open(&restore->txn, LOG_ERASURES);
-    struct bytes key, value, last = BYTES_NONE;
-    enum err err = store_cursor_seek(&cursor, BYTES_NONE, &key, &value);
-    for (; err == OK; err = store_cursor_next(&cursor, &key, &value)) {
-        bool formed = log_erasure_is_formed(key, value);
-        if (formed) {
-            buffer_append_u16(keys, (uint16_t)key.size);
-            buffer_append_bytes(keys, key);
-        }
-        if (!formed || (last.data && bytes_compare(last, key) >= 0) ||
-            !store_leads_to(&restore->txn, LOG_ERASURES, key, value))
-            ++*bad;
-        last = key;
-    }
-    store_cursor_close(&cursor);
-    return err == ERR_END ? keys->err : err;
-}
-
-/* The table is written anew when something in it is not as it should be; a deletion might not find it. */
-static enum err drop_bad_erasures(struct restore *restore)
-{
-    struct buffer keys = { 0 };
-    uint64_t bad = 0;
-    enum err err = erasures_read(restore, &keys, &bad);
-    if (err == OK && bad > 0) {
-        store_drop(&restore->txn, LOG_ERASURES);
-        struct reader reader = reader_of(buffer_bytes(&keys));
-        while (!reader_at_end(&reader)) {
-            struct bytes key = read_bytes(&reader, read_u16(&reader));
-            store_put(&restore->txn, LOG_ERASURES, key, BYTES_NONE);
-        }
-        restore->report->rows += bad;
-        err = restore->txn.err;
-    }
-    buffer_close(&keys);
-    return err;
-}
-
-static bool has_erase_record(const struct log_batch *batch)
-{
-    struct batch_walk walk = batch_walk(&batch->view);
-    struct record_header header;
-    struct record record;
-    struct hash leaf;
-    bool has = false;
-    while (!has && batch_next(&walk, &record, &leaf) == OK)
-        has = record_header_decode(&header, record.header) == OK && header.kind == RECORD_ERASE;
-    return has;
-}
-
-static enum err mend_tree(struct restore *restore, uint32_t number, bool own)
+static enum err mend_tree(struct restore *restore, uint32_t number)
 {
     struct walk walk = { restore, number };
     struct merkle_frontier at = { 0 };
@@ -229,10 +204,7 @@ static enum err mend_tree(struct restore *restore, uint32_t number, bool own)
             memcpy(leaf.bytes, batch.view.leaves + (size_t)i * HASH_SIZE, HASH_SIZE);
             merkle_frontier_append(&at, &leaf, mend_node, &walk);
         }
-        if (own && restore->txn.err == OK && has_erase_record(&batch))
-            err = mend_erasures(restore, number, batch.first, batch.view.count);
-        if (err == OK)
-            err = restore_txn(restore);
+        err = restore_txn(restore);
         if (err != OK)
             return err;
     }
@@ -379,7 +351,7 @@ static enum err mend_log(struct restore *restore, uint32_t number, const struct 
         err = restore_followed(restore, number, row);
     if (err != OK || (!own && receipts_given))
         return err;
-    err = mend_tree(restore, number, own);
+    err = mend_tree(restore, number);
     if (err != OK || row->frozen) /* its notes may belong to the other branch */
         return err;
     put_missing_notes(restore, number, row);
@@ -389,6 +361,5 @@ static enum err mend_log(struct restore *restore, uint32_t number, const struct 
 
 enum err restore_tables(struct restore *restore)
 {
-    enum err err = drop_bad_erasures(restore);
-    return err == OK ? mend_rows(restore, mend_log) : err;
+    return mend_rows(restore, mend_log);
 }
