@@ -158,7 +158,8 @@ enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t
 enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const char *hub, struct buffer *receipt, uint64_t *size);
 
-/* How many records of a log `hubs` hubs hold, by the receipts kept; 0 when fewer gave one. */
+/* How many records of a log `hubs` hubs hold, by the receipts kept; 0 when fewer gave one. A receipt that
+ * is not for this log and the size it stands under is none. */
 uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint32_t number,
                             unsigned hubs);
 

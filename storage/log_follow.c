@@ -173,10 +173,22 @@ enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t
     return receipt->err;
 }
 
+/* What stands before a note decides what a journal may give up: a flipped bit in it must not. */
+static bool receipt_says(const struct log_id *log, struct bytes value)
+{
+    struct checkpoint checkpoint;
+    return value.size > 8 &&
+           checkpoint_parse(&checkpoint, bytes_of(value.data + 8, value.size - 8)) == OK &&
+           checkpoint.size == get_u64(value.data) && log_id_equal(&checkpoint.log, log);
+}
+
 uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint32_t number,
                             unsigned hubs)
 {
     uint64_t sizes[64] = { 0 }; /* descending */
+    struct log_row row;
+    if (log_row_get(txn, number, &row) != OK)
+        return 0;
     struct log_key from = log_key_number(number);
     struct store_cursor cursor = store_cursor_open(txn, LOG_RECEIPTS);
     struct bytes key, value;
@@ -185,7 +197,7 @@ uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint3
         if (key.size <= 4 || get_u32(key.data) != number)
             break;
         struct bytes hub = bytes_of(key.data + 4, key.size - 4);
-        if (value.size <= 8 || bytes_equal(hub, bytes_of_string(logs->node)))
+        if (bytes_equal(hub, bytes_of_string(logs->node)) || !receipt_says(&row.id, value))
             continue;
         uint64_t size = get_u64(value.data);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

@@ -191,9 +191,13 @@ static void give_receipt(void)
     struct log_store *logs = engine_logs(engine);
     struct store_txn txn = store_begin_write(log_store_environment(logs));
     cr_assert_eq(log_find(logs, &txn, &status.live.log, &number), OK);
-    cr_assert_eq(log_receipt_put(logs, &txn, number, "centre", UINT64_MAX, bytes_of_string("note")),
+    struct checkpoint checkpoint = { .log = status.live.log, .size = INT64_MAX };
+    struct buffer note = { 0 };
+    checkpoint_sign(&note, &checkpoint, &key);
+    cr_assert_eq(log_receipt_put(logs, &txn, number, "centre", checkpoint.size, buffer_bytes(&note)),
                  OK);
     cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&note);
 }
 
 /* The opening record of the first log. */

@@ -1,3 +1,4 @@
+#include "storage/log_private.h"
 #include "tests/unit/storage/log_fixture.h"
 
 #include <criterion/criterion.h>
@@ -498,6 +499,35 @@ Test(log, of_each_hub_the_largest_receipt_is_kept)
                  ERR_NOT_FOUND);
     store_abort(&txn);
     buffer_close(&receipt);
+    log_fixture_close(&fixture);
+}
+
+/* I1: a journal gives up what hubs hold. */
+Test(log, a_receipt_that_says_another_size_than_stands_before_it_counts_for_nothing)
+{
+    struct log_fixture fixture;
+    struct log_id id = sample_log("ardabil", "hub", 1);
+    struct merkle_frontier frontier;
+    struct buffer note = { 0 };
+    log_fixture_open(&fixture);
+    uint32_t number = fixture_create(&fixture, &id);
+    fixture_append(&fixture, number, &id, 9, true);
+    struct store_txn txn = writing(&fixture);
+    cr_assert_eq(log_frontier(fixture.logs, &txn, number, &frontier), OK);
+    sample_note(&note, &id, &frontier, &fixture.key);
+    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "qom", 9, buffer_bytes(&note)), OK);
+    cr_assert_eq(log_receipted_size(fixture.logs, &txn, number, 1), 9);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        struct log_key key = log_key_hub(number, "qom");
+        struct buffer value = { 0 };
+        buffer_append_u64(&value, 9 ^ UINT64_C(1) << bit);
+        buffer_append_bytes(&value, buffer_bytes(&note));
+        store_put(&txn, LOG_RECEIPTS, log_key_bytes(&key), buffer_bytes(&value));
+        cr_assert_eq(log_receipted_size(fixture.logs, &txn, number, 1), 0, "bit %u", bit);
+        buffer_close(&value);
+    }
+    store_abort(&txn);
+    buffer_close(&note);
     log_fixture_close(&fixture);
 }
 
