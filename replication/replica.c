@@ -93,8 +93,9 @@ static enum err load_fork(struct replica *replica, struct store_txn *txn, uint32
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-static enum err load_receipts(struct replica *replica, struct store_txn *txn, uint32_t number,
-                              const char *const *hubs, size_t hub_count,
+/* One that is damaged is as good as none: the hub repeats it. */
+static enum err load_receipts(struct replica *replica, struct store_txn *txn,
+                              const struct log_state *state, const char *const *hubs, size_t hub_count,
                               struct event_receipt_held *receipts, size_t *count)
 {
     struct buffer note = { 0 };
@@ -103,10 +104,10 @@ static enum err load_receipts(struct replica *replica, struct store_txn *txn, ui
     for (size_t i = 0; i < hub_count && err == OK; i++) {
         uint64_t size;
         buffer_clear(&note);
-        err = log_receipt_get(replica->options.logs, txn, number, hubs[i], &note, &size);
-        if (err == OK)
+        err = log_receipt_get(replica->options.logs, txn, state->number, hubs[i], &note, &size);
+        if (err == OK && log_receipt_says(&state->id, size, buffer_bytes(&note)))
             receipts[(*count)++] = (struct event_receipt_held){ .hub = hubs[i], .size = size };
-        else if (err == ERR_NOT_FOUND)
+        else if (err == ERR_NOT_FOUND || (err == ERR_CORRUPT && txn->err == OK))
             err = OK;
     }
     buffer_close(&note);
@@ -128,7 +129,7 @@ static enum err load_one(struct replica *replica, struct store_txn *txn, uint32_
         err = log_parents(replica->options.logs, txn, number, parents, INCARNATION_PARENT_MAX,
                           &event.parent_count);
     if (err == OK && strcmp(state.id.node, replica->node) == 0)
-        err = load_receipts(replica, txn, number, hubs, hub_count, receipts, &event.receipt_count);
+        err = load_receipts(replica, txn, &state, hubs, hub_count, receipts, &event.receipt_count);
     event.log = state.id;
     event.cosigned = state.cosigned_size;
     event.parents = parents;

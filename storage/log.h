@@ -158,8 +158,12 @@ enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t
 enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const char *hub, struct buffer *receipt, uint64_t *size);
 
-/* How many records of a log `hubs` hubs hold, by the receipts kept; 0 when fewer gave one. A receipt that
- * is not for this log and the size it stands under is none. */
+/* Whether a receipt is for this log and for the size it is kept under. That size decides what is told as
+ * national and what a journal may give up: a flipped bit in it must not. */
+bool log_receipt_says(const struct log_id *log, uint64_t size, struct bytes receipt);
+
+/* How many records of a log `hubs` hubs hold, by the receipts kept; 0 when fewer gave one. Others
+ * than those that say so count for nothing. */
 uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint32_t number,
                             unsigned hubs);
 

@@ -135,28 +135,37 @@ static enum err receipt_read(struct store_txn *txn, uint32_t number, const char 
     return OK;
 }
 
+bool log_receipt_says(const struct log_id *log, uint64_t size, struct bytes receipt)
+{
+    struct checkpoint checkpoint;
+    return checkpoint_parse(&checkpoint, receipt) == OK && checkpoint.size == size &&
+           log_id_equal(&checkpoint.log, log);
+}
+
 enum err log_receipt_put(struct log_store *logs, struct store_txn *txn, uint32_t number,
                          const char *hub, uint64_t size, struct bytes receipt)
 {
+    struct log_row row;
     struct bytes old;
     uint64_t old_size;
     if (!node_name_is_valid(bytes_of_string(hub)) || receipt.size == 0 ||
         receipt.size > NOTE_SIZE_MAX)
         return ERR_INVALID;
-    enum err err = receipt_read(txn, number, hub, &old, &old_size);
-    if (err == OK && old_size > size)
-        return OK;
-    if (err != OK && err != ERR_NOT_FOUND)
+    enum err err = log_row_get(txn, number, &row);
+    if (err != OK)
         return err;
+    err = receipt_read(txn, number, hub, &old, &old_size);
+    if (err == OK && old_size > size && log_receipt_says(&row.id, old_size, old))
+        return OK;
+    if (txn->err != OK || (err != OK && err != ERR_NOT_FOUND && err != ERR_CORRUPT))
+        return txn->err != OK ? txn->err : err;
     receipt_write(txn, number, hub, size, receipt);
     if (!logs->changes || txn->err != OK)
         return txn->err;
-    struct log_row row;
-    err = log_row_get(txn, number, &row);
-    struct journal_entry *changes = err == OK ? log_changes_of(logs, &row) : NULL;
+    struct journal_entry *changes = log_changes_of(logs, &row);
     if (changes)
         journal_entry_receipt(changes, &row.id, hub, size, receipt);
-    return err;
+    return OK;
 }
 
 enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t number,
@@ -171,15 +180,6 @@ enum err log_receipt_get(struct log_store *logs, struct store_txn *txn, uint32_t
         return err;
     buffer_append_bytes(receipt, stored);
     return receipt->err;
-}
-
-/* What stands before a note decides what a journal may give up: a flipped bit in it must not. */
-static bool receipt_says(const struct log_id *log, struct bytes value)
-{
-    struct checkpoint checkpoint;
-    return value.size > 8 &&
-           checkpoint_parse(&checkpoint, bytes_of(value.data + 8, value.size - 8)) == OK &&
-           checkpoint.size == get_u64(value.data) && log_id_equal(&checkpoint.log, log);
 }
 
 uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint32_t number,
@@ -197,9 +197,11 @@ uint64_t log_receipted_size(struct log_store *logs, struct store_txn *txn, uint3
         if (key.size <= 4 || get_u32(key.data) != number)
             break;
         struct bytes hub = bytes_of(key.data + 4, key.size - 4);
-        if (bytes_equal(hub, bytes_of_string(logs->node)) || !receipt_says(&row.id, value))
+        if (value.size <= 8 || bytes_equal(hub, bytes_of_string(logs->node)))
             continue;
         uint64_t size = get_u64(value.data);
+        if (!log_receipt_says(&row.id, size, bytes_of(value.data + 8, value.size - 8)))
+            continue;
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             if (size > sizes[i]) {
                 uint64_t smaller = sizes[i];

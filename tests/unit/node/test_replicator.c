@@ -418,6 +418,47 @@ static void damage(const struct member *member, uint32_t number, uint64_t positi
     buffer_close(&value);
 }
 
+/* In the size that stands before the only receipt. */
+static void flip_receipt(const struct member *member, uint64_t bits)
+{
+    struct log_store *logs = engine_logs(member->engine);
+    struct buffer value = { 0 };
+    struct bytes at, stored;
+    struct log_key key = { 0 };
+    struct store_txn txn = store_begin_write(log_store_environment(logs));
+    struct store_cursor cursor = store_cursor_open(&txn, LOG_RECEIPTS);
+    cr_assert_eq(store_cursor_seek(&cursor, BYTES_NONE, &at, &stored), OK);
+    memcpy(key.bytes, at.data, key.size = at.size);
+    buffer_append_bytes(&value, stored);
+    store_cursor_close(&cursor);
+    put_u64(value.data, get_u64(value.data) ^ bits);
+    store_put(&txn, LOG_RECEIPTS, log_key_bytes(&key), buffer_bytes(&value));
+    cr_assert_eq(store_commit(&txn), OK);
+    buffer_close(&value);
+}
+
+/* I30 */
+Test(replicator, a_receipt_that_says_less_than_stands_before_it_makes_nothing_national)
+{
+    struct pair pair;
+    pair_open(&pair);
+    record(&pair.province, 3, 1);
+    WAIT_FOR(&pair, is_national(&pair, 4));
+    member_end(&pair.hub);
+    record(&pair.province, 1, 4);
+    WAIT_FOR(&pair, own_log(&pair, 8) != NULL);
+    cr_assert_eq(own_log(&pair, 8)->national_size, 4);
+    flip_receipt(&pair.province, 4 ^ 12);
+    member_end(&pair.province);
+    member_begin(&pair.province);
+    WAIT_FOR(&pair, pair.province.started);
+    WAIT_FOR(&pair, own_log(&pair, 8) != NULL);
+    cr_assert_eq(own_log(&pair, 8)->national_size, 0);
+    member_begin(&pair.hub); /* which repeats it */
+    WAIT_FOR(&pair, is_national(&pair, 9));
+    pair_close(&pair);
+}
+
 Test(replicator, records_that_lie_damaged_at_the_province_come_from_the_hub)
 {
     struct pair pair;

@@ -482,23 +482,33 @@ Test(log, of_each_hub_the_largest_receipt_is_kept)
     log_fixture_open(&fixture);
     uint32_t number = fixture_create(&fixture, &id);
     struct store_txn txn = writing(&fixture);
-    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "tehran", 9, bytes_of("nine", 4)), OK);
-    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "tehran", 8, bytes_of("no", 2)), OK);
+    struct buffer nine = { 0 }, eight = { 0 };
+    checkpoint_sign(&nine, &(struct checkpoint){ .log = id, .size = 9 }, &fixture.key);
+    checkpoint_sign(&eight, &(struct checkpoint){ .log = id, .size = 8 }, &fixture.key);
+    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "tehran", 9, buffer_bytes(&nine)), OK);
+    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "tehran", 8, buffer_bytes(&eight)), OK);
     cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "qom", 3, bytes_of("three", 5)), OK);
+    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "yazd", 9, buffer_bytes(&eight)), OK);
+    cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "yazd", 8, buffer_bytes(&eight)), OK,
+                 "one that says another size than it is kept under is none");
     cr_assert_eq(log_receipt_put(fixture.logs, &txn, number, "No!", 3, bytes_of("x", 1)),
                  ERR_INVALID);
     cr_assert_eq(store_commit(&txn), OK);
     txn = reading(&fixture);
     cr_assert_eq(log_receipt_get(fixture.logs, &txn, number, "tehran", &receipt, &size), OK);
     cr_assert_eq(size, 9);
-    cr_assert(bytes_equal(buffer_bytes(&receipt), bytes_of("nine", 4)));
+    cr_assert(bytes_equal(buffer_bytes(&receipt), buffer_bytes(&nine)));
     buffer_clear(&receipt);
     cr_assert_eq(log_receipt_get(fixture.logs, &txn, number, "qom", &receipt, &size), OK);
     cr_assert(bytes_equal(buffer_bytes(&receipt), bytes_of("three", 5)));
-    cr_assert_eq(log_receipt_get(fixture.logs, &txn, number, "yazd", &receipt, &size),
+    cr_assert_eq(log_receipt_get(fixture.logs, &txn, number, "yazd", &receipt, &size), OK);
+    cr_assert_eq(size, 8);
+    cr_assert_eq(log_receipt_get(fixture.logs, &txn, number, "kerman", &receipt, &size),
                  ERR_NOT_FOUND);
     store_abort(&txn);
     buffer_close(&receipt);
+    buffer_close(&nine);
+    buffer_close(&eight);
     log_fixture_close(&fixture);
 }
 
