@@ -14,8 +14,11 @@
 #define VIEWS_FOLD_WHOLE_BUDGET 32768
 #define VIEWS_GROWTH_TRIES 8
 #define VIEWS_SCRUB_BUDGET 8192 /* entries in one tick: some milliseconds */
-/* Between two rounds: reading all views all day long would push out of memory what people ask for. */
-#define VIEWS_SCRUB_REST_MS (6 * 3600 * INT64_C(1000))
+/* Between two rounds. A value is checked whenever it is served, and the first round, right after the
+ * start, lets misses be believed. What later rounds add: a page that goes bad after it was looked at
+ * hides its entries a day at most. More often would read all of views/, which log/ can make again at
+ * any time, more often than such a thing happens, and push out of memory what people ask for. */
+#define VIEWS_SCRUB_REST_MS (24 * 3600 * INT64_C(1000))
 
 /* ---- the nodes to fold, a ring of names ---- */
 
