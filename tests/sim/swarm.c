@@ -124,11 +124,20 @@ static void keep_short(struct swarm *swarm)
     swarm->storm_ns = at_most(swarm->storm_ns, limit > SHORT_NS ? limit : SHORT_NS);
 }
 
+static int64_t at_least(int64_t value, int64_t limit)
+{
+    return value > limit ? value : limit;
+}
+
 /* Weeks with as many records as a seed otherwise has in a day: they come in bursts, so that they cost
- * little; idle threads sleep, quiet links are left alone. */
-static void make_long(struct swarm *swarm, int64_t storm_ns)
+ * little; idle threads sleep, quiet links are left alone. A second device is harmed no more often than
+ * other things happen: else a node lives through thousands of starts, which cost more than all else
+ * in a month and which short seeds have as well. */
+static void make_long(struct swarm *swarm, int64_t storm_ns, int64_t fault_every_ns)
 {
     swarm->storm_ns = storm_ns;
+    swarm->fault_every_ns = fault_every_ns;
+    swarm->second.every_ns = at_least(swarm->second.every_ns, fault_every_ns);
     swarm->province_count = (unsigned)at_most(swarm->province_count, 6);
     swarm->idle_ns = 600 * SIM_S;
     swarm->ping_after_ns = 900 * SIM_S;
@@ -160,8 +169,7 @@ static void profile_quiet_long(struct swarm *swarm)
 {
     static const enum fault_kind kinds[] = { FAULT_CUT, FAULT_KILL, FAULT_RESET, FAULT_LOSS };
     keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
-    make_long(swarm, 30 * SIM_DAY);
-    swarm->fault_every_ns = 6 * 3600 * SIM_S;
+    make_long(swarm, 30 * SIM_DAY, 6 * 3600 * SIM_S);
 }
 
 static void profile_storm(struct swarm *swarm)
@@ -175,8 +183,7 @@ static void profile_thirty_days(struct swarm *swarm)
 {
     static const enum fault_kind kinds[] = { FAULT_ISLAND, FAULT_KILL, FAULT_POWER };
     keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
-    make_long(swarm, 32 * SIM_DAY);
-    swarm->fault_every_ns = 12 * 3600 * SIM_S;
+    make_long(swarm, 32 * SIM_DAY, 12 * 3600 * SIM_S);
     swarm->fault_lasts_ns = 20 * SIM_DAY;
 }
 
