@@ -49,11 +49,19 @@ void *arena_take(struct arena *arena, size_t size)
     return memset(taken, 0, rounded);
 }
 
+/* Eight bytes at a time: nearly all that is read of a store passes here. */
 static uint64_t text_hash(const char *text, size_t size)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+    const uint64_t prime = UINT64_C(1099511628211);
+    uint64_t hash = UINT64_C(14695981039346656037) ^ size, word = 0;
+    size_t i = 0;
+    for (; i + sizeof word <= size; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        hash = (hash ^ word) * prime;
+        hash ^= hash >> 32;
+    }
+    for (; i < size; i++)
+        hash = (hash ^ (unsigned char)text[i]) * prime;
     return hash ^ hash >> 29;
 }
 

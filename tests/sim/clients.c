@@ -331,8 +331,7 @@ static void read_answer(const struct call *call, const json_t *answer, struct cl
     const json_t *first = call->action == CLIENT_SHOW
                               ? json_array_get(json_object_get(answer, "requests"), 0)
                               : answer;
-    if (call->action == CLIENT_LIST || call->action == CLIENT_STATUS ||
-        call->action == CLIENT_RECEIPT)
+    if (!answer)
         return;
     snprintf(event->code, sizeof event->code, "%s", text_of(first, "code"));
     snprintf(event->case_id, sizeof event->case_id, "%s", text_of(first, "case"));
@@ -408,12 +407,22 @@ static void registration_ended(struct clients *clients, struct call *call, enum 
     retry_later(clients, request, DUE_RETRY, CLIENT_REGISTER, now_ns);
 }
 
+/* Lists, states and receipts are long, and clients take nothing from them. */
+static bool is_of_interest(const struct call *call)
+{
+    bool is_long = call->action == CLIENT_LIST || call->action == CLIENT_STATUS ||
+                   call->action == CLIENT_RECEIPT;
+    return call->content && (!is_long || call->status == 503);
+}
+
 /* The first of: an answer that came in time, the client's patience, a connection that ended. */
 static void conclude(struct clients *clients, struct call *call)
 {
     uint64_t now_ns = clients->options.now_ns(clients->options.context);
     struct client_event event = { 0 };
-    json_t *answer = call->content ? json_loadb(call->content, call->content_size, 0, NULL) : NULL;
+    json_t *answer = is_of_interest(call)
+                         ? json_loadb(call->content, call->content_size, 0, NULL)
+                         : NULL;
     enum client_phase phase = phase_of(call, answer);
     call->concluded = true;
     clients->under_way--;

@@ -192,7 +192,7 @@ size_t malloc_usable_size(void *memory)
  * they cost nothing, from a heap that was used before each start would clear them. */
 __attribute__((constructor)) static void memory_begin(void)
 {
-    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    mallopt(M_MMAP_THRESHOLD, 512 << 10);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
     mallopt(M_TOP_PAD, 1 << 20);
 }

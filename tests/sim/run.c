@@ -91,14 +91,21 @@ static void count_client(const struct client_event *event)
 static void trace_content(const struct sim_node *node, struct bytes content)
 {
     struct buffer same = { 0 };
-    buffer_append_bytes(&same, content);
-    require(same.err == OK);
-    uint8_t *at = same.data, *end = same.data + same.size;
-    while (at && (at = memmem(at, (size_t)(end - at), FOLDER_STEM, strlen(FOLDER_STEM))) != NULL) {
+    uint8_t *at = NULL;
+    if (content.size > 0)
+        at = memmem(content.data, content.size, FOLDER_STEM, strlen(FOLDER_STEM));
+    if (at != NULL) {
+        buffer_append_bytes(&same, content);
+        require(same.err == OK);
+        at = same.data + (at - content.data);
+    }
+    uint8_t *end = same.data + same.size;
+    while (at != NULL) {
         at += strlen(FOLDER_STEM);
         memset(at, 'X', (size_t)(end - at) < 6 ? (size_t)(end - at) : 6);
+        at = memmem(at, (size_t)(end - at), FOLDER_STEM, strlen(FOLDER_STEM));
     }
-    sim_trace_bytes(node, "content", buffer_bytes(&same));
+    sim_trace_bytes(node, "content", same.size > 0 ? buffer_bytes(&same) : content);
     buffer_close(&same);
 }
 
