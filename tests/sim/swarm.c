@@ -376,6 +376,12 @@ static void profile_misdirected(struct swarm *swarm)
     swarm->misdirected_every_ns = draw_magnitude(60 * SIM_S, 1800 * SIM_S);
 }
 
+/* What most seeds draw, asked for by name. */
+static void profile_mixed(struct swarm *swarm)
+{
+    (void)swarm;
+}
+
 static const struct profile {
     const char *name;
     const char *line;
@@ -402,6 +408,7 @@ static const struct profile {
     { "two-devices", "a journal everywhere; one of two devices is lost or damaged",
       profile_two_devices },
     { "misdirected", "one node's disk writes to wrong places", profile_misdirected },
+    { "mixed", "some kinds of faults, as most seeds have that ask for no profile", profile_mixed },
 };
 #define PROFILE_COUNT (sizeof PROFILES / sizeof PROFILES[0])
 /* A seed draws from 0 to 18: 1 to 9 are the first of these profiles, all else is mixed. The later ones
