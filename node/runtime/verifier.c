@@ -18,6 +18,8 @@ enum { STEP_MS = 100, SAVE_EVERY_S = 60, CURSOR_SIZE_MAX = 16 << 20 };
  * what nobody asked for, and that only has to be known while another copy of it is whole. With an hour
  * between rounds a province of eight million records would have read a hundred gigabytes a day. */
 #define ROUND_EVERY_MS (24 * 3600 * INT64_C(1000))
+/* After one that found damage: whether it is mended is to be seen soon, and asked for again if not. */
+#define ROUND_AFTER_DAMAGE_MS (3600 * INT64_C(1000))
 
 struct verifier {
     struct verifier_options options;
@@ -137,7 +139,8 @@ static void tell(struct verifier *verifier, bool complete)
 /* One that took longer than that is followed by the next at once. */
 static bool rest_after_round(struct verifier *verifier)
 {
-    int64_t left_ms = verifier->began_ms + ROUND_EVERY_MS - now_ms();
+    int64_t every_ms = verifier->status.failures > 0 ? ROUND_AFTER_DAMAGE_MS : ROUND_EVERY_MS;
+    int64_t left_ms = verifier->began_ms + every_ms - now_ms();
     bool goes_on = left_ms <= 0 || rest(verifier, left_ms);
     verifier->began_ms = now_ms();
     return goes_on;

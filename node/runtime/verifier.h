@@ -1,6 +1,7 @@
 /* The background verification: a thread that reads everything in the log store again, at a bounded
- * rate, once a day, for ever (guarantee I11). It goes on after a restart where it stood: the cursor is
- * the file `verify` in the data folder, replaced whole about once a minute. */
+ * rate, once a day, for ever (guarantee I11); an hour after a round that found damage. It goes on after
+ * a restart where it stood: the cursor is the file `verify` in the data folder, replaced whole about
+ * once a minute. */
 #ifndef NODE_RUNTIME_VERIFIER_H
 #define NODE_RUNTIME_VERIFIER_H
 
