@@ -301,6 +301,24 @@ static void profile_islands(struct swarm *swarm)
     swarm->checkpoint_step = (uint64_t)draw_magnitude(4, 64);
 }
 
+/* Many provinces without a hub at a time, far away and so at it for seconds when they come back; it lets one
+ * after the other catch up. */
+static void profile_crowd(struct swarm *swarm)
+{
+    static const enum fault_kind kinds[] = { FAULT_ISLAND, FAULT_SLOW };
+    profile_dense(swarm);
+    keep_only(swarm, kinds, sizeof kinds / sizeof kinds[0]);
+    swarm->hub_count = swarm->national_receipts = 1;
+    swarm->province_count = (unsigned)draw_between(5, 9);
+    swarm->storm_ns = 600 * SIM_S;
+    swarm->fault_every_ns = 10 * SIM_S;
+    swarm->fault_lasts_ns = 200 * SIM_S;
+    swarm->delay_ns = draw_magnitude(300 * SIM_MS, 1500 * SIM_MS);
+    swarm->catchup_threshold = 8;
+    swarm->catchup_quantum = (uint64_t)draw_magnitude(16, 256);
+    swarm->catchup_links = 1;
+}
+
 /* Long texts, and links that last. */
 static void profile_bulk(struct swarm *swarm)
 {
@@ -399,6 +417,7 @@ static const struct profile {
     { "dense", "a quarter of an hour in which much happens to little", profile_dense },
     { "twins", "dense: two machines from one image, with one random state", profile_twins },
     { "islands", "dense: minutes without a hub", profile_islands },
+    { "crowd", "dense: many provinces come back to a hub that lets in one at a time", profile_crowd },
     { "bulk", "dense: much to carry over links that last", profile_bulk },
     { "reopening", "dense: clocks go back while slow disks sync", profile_reopening },
     { "memory", "dense: bits flip in senders' memory", profile_memory },
