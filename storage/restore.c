@@ -396,6 +396,19 @@ enum err restore_run(struct log_store *logs, struct journal *journal,
     return restore_end(&restore, err);
 }
 
+enum err restore_identities(struct log_store *logs, uint64_t *rows)
+{
+    struct restore_report report = { 0 };
+    struct restore restore = { .logs = logs, .report = &report };
+    restore.txn = store_begin_write(log_store_environment(logs));
+    enum err err = restore.txn.err;
+    if (err == OK)
+        err = restore_names(&restore);
+    err = restore_end(&restore, err);
+    *rows = err == OK ? report.rows : 0;
+    return err;
+}
+
 enum err restore_waiting(struct log_store *logs, struct journal *journal,
                          const struct restore_keys *keys, struct restore_report *report,
                          struct buffer *grown)

@@ -62,6 +62,11 @@ enum err restore_run(struct log_store *logs, struct journal *journal,
                      const struct restore_keys *keys, bool remake, struct restore_report *report,
                      enum err *journal_err);
 
+/* For a log/ that has no journal: `names`, and the names in `logs`, are made right from each other and from the
+ * first records, `rows` of them. A log under a wrong name is not folded. ERR_CORRUPT: a row cannot be read, and
+ * nothing was changed. */
+enum err restore_identities(struct log_store *logs, uint64_t *rows);
+
 /* Puts back what waits and can be put back now: report->records tells how much. The ids (struct
  * log_id) of the logs concerned are appended to `grown`; with an error, some of them may be as they
  * were. */

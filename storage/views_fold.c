@@ -246,6 +246,9 @@ static enum err fold_log(struct fold *fold, size_t index)
                             count < left ? count : left, true, fold_record, fold);
     if (err != OK && err != ERR_END)
         return err;
+    bool full = memory_wants_freeze(fold->views->scratch);
+    if (fold->position - head->size < (count < left ? count : left) && !full)
+        return ERR_CORRUPT; /* the log is said to be longer than a search for its records finds */
     head->size = fold->position;
     return root_at(fold, entry->number, head->size, &head->root);
 }

@@ -275,12 +275,24 @@ static enum err log_restore(struct engine *engine, const struct journal_report *
     return OK;
 }
 
+/* A row that cannot be read is passed over, as by everybody: verification tells it. */
+static enum err log_restore_identities(struct engine *engine)
+{
+    uint64_t rows;
+    enum err err = restore_identities(engine->logs, &rows);
+    if (rows > 0)
+        log_event(LOG_EVENT_WARNING, "log.mended", "rows", log_number((int64_t)rows), NULL);
+    return err == ERR_IO || err == ERR_NOMEM ? err : OK;
+}
+
 /* Opens log/, brings it and the journal together, and looks at its end. */
 static enum err log_open_whole(struct engine *engine, const struct journal_report *opened)
 {
     enum err err = log_open(engine);
     if (err == OK && engine->journal != NULL)
         err = log_restore(engine, opened);
+    else if (err == OK)
+        err = log_restore_identities(engine);
     if (err == OK)
         err = tail_verify(engine->logs, engine->node, &engine->options.log_key->public);
     if (err != OK && engine->logs != NULL) {

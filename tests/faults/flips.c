@@ -396,8 +396,7 @@ static void flip_one(struct flips *flips, uint64_t number)
     if (flips->options->list)
         fprintf(stderr, "%s: %s\n", name, words);
     struct dump *dump = dump_of(flips->work);
-    size_t problems = dump->problem_count;
-    size_t damaged = damaged_records(dump);
+    size_t problems = dump->problem_count, damaged = damaged_records(dump);
     dump_free(dump);
     struct child_end end = start_once(flips, flips->work, target, false);
     bool refused = notes->refused, found = notes->damaged > 0;
@@ -413,9 +412,14 @@ static void flip_one(struct flips *flips, uint64_t number)
         child_judge(&end);
         totals->refused += refused;
         totals->found += found;
-        totals->unnoticed += in_log && problems > 0 && !refused && !found;
-        if (in_log && damaged > 0 && !refused && !found)
-            violated("%zu records are damaged, and verification finds nothing", damaged);
+        if (in_log && problems + damaged > 0 && !refused && !found) {
+            dump = dump_of(flips->work); /* a start may have made it right */
+            totals->unnoticed += dump->problem_count > 0;
+            damaged = damaged_records(dump);
+            dump_free(dump);
+            if (damaged > 0)
+                violated("%zu records are damaged, and verification finds nothing", damaged);
+        }
         if (!in_log && (refused || flips->flip->missed) && notes->why[0] == '\0') {
             end = start_once(flips, flips->work, target, true);
             child_judge(&end);

@@ -731,8 +731,10 @@ enum err place_look_up(struct place *place, const char *code, uint8_t digest[32]
         return err;
     err = request_list_by_code(&reader.view, bytes_of_string(code), &entry, 1, &count);
     views_reader_end(&reader);
-    if (err != OK || count == 0)
-        return err != OK ? err : ERR_NOT_FOUND;
+    if (err == OK && count == 0) /* as the API says it */
+        err = engine_missing(place->engine) > 0 ? ERR_BUSY : ERR_NOT_FOUND;
+    if (err != OK)
+        return err;
     uint8_t numbers[16];
     put_u64(numbers, entry.record.position);
     put_u32(numbers + 8, entry.flags);

@@ -855,6 +855,33 @@ Test(restore, a_row_beside_the_batches_that_is_damaged_or_gone_is_made_right, .t
     pair_end(&pair);
 }
 
+/* Without a journal a log under a wrong name would be there and not be folded. */
+Test(restore, a_name_is_made_right_without_a_journal_too)
+{
+    struct pair pair;
+    struct buffer row = { 0 };
+    struct bytes stored;
+    struct log_key key = log_key_number(0);
+    pair_begin(&pair);
+    pair_append(&pair, 6);
+    struct hash before = content(&pair);
+    struct store_txn txn = store_begin_write(log_store_environment(pair.logs));
+    cr_assert_eq(store_get(&txn, LOG_LOGS, log_key_bytes(&key), &stored), OK);
+    buffer_append_bytes(&row, stored);
+    row.data[row.size - 1] ^= 1; /* of the incarnation */
+    store_put(&txn, LOG_LOGS, log_key_bytes(&key), buffer_bytes(&row));
+    cr_assert_eq(store_commit(&txn), OK);
+    uint64_t rows = 0;
+    cr_assert_eq(restore_identities(pair.logs, &rows), OK);
+    cr_assert_eq(rows, 1);
+    struct hash now = content(&pair);
+    cr_assert(hash_equal(&now, &before));
+    cr_assert_eq(restore_identities(pair.logs, &rows), OK);
+    cr_assert_eq(rows, 0);
+    buffer_close(&row);
+    pair_end(&pair);
+}
+
 /* A row that says another log, or that it is another branch, must not take the name from it. */
 Test(restore, a_row_that_says_another_log_than_its_name_and_records_is_made_right, .timeout = 60)
 {

@@ -1,3 +1,4 @@
+#include "storage/log_private.h"
 #include "tests/unit/storage/views_case.h"
 
 #include <criterion/criterion.h>
@@ -151,6 +152,19 @@ Test(views_fold, erased_persons_are_folded_as_absent)
     cr_assert_eq(view_get(&reader.view, bytes_of_string("person"), &value), OK);
     cr_assert_eq(get_u64(value.data), 48);
     views_reader_end(&reader);
+}
+
+/* A search that does not come to a batch would else be taken for the end, and half a view for the whole. */
+Test(views_fold, a_log_whose_records_are_not_found_is_damage)
+{
+    history_hold(&logs, &LOG_A, 120, 40);
+    views_fixture_fold(&fixture, logs.logs, 40);
+    cr_assert_eq(views_forget(fixture.views, "ardabil"), OK);
+    struct log_key key = log_key_position(history_number(&logs, A), 0);
+    struct store_txn txn = store_begin_write(log_store_environment(logs.logs));
+    store_delete(&txn, LOG_BATCHES, log_key_bytes(&key));
+    cr_assert_eq(store_commit(&txn), OK);
+    cr_assert_eq(views_fold(fixture.views, logs.logs, "ardabil", 40), ERR_CORRUPT);
 }
 
 Test(views_fold, an_unknown_or_invalid_node_has_nothing_to_fold)
