@@ -341,11 +341,16 @@ enum err engine_open_log(struct engine *engine)
     if (log_can_be_made_again(engine, err, &opened)) {
         err = log_set_aside(engine, tries < OPENING_LIMIT ? err_text(err)
                                                           : "the starts before this one did not come to their end with it");
-        if (err == OK)
+        if (err == OK) {
+            tries = 0; /* of the new one */
             err = log_open_whole(engine, &opened);
+        }
     }
-    if (err != OK)
+    if (err != OK) { /* told, as a full disk is: only a start that dies of log/ is held against it */
+        if (engine->journal != NULL)
+            opening_mark(engine, tries);
         return err;
+    }
     opening_mark(engine, 0);
     if (engine->journal != NULL) {
         log_store_note_changes(engine->logs, &engine->journal_entry);
