@@ -7,6 +7,10 @@ static void stop_sending(struct core *core, struct link *link, struct flow *flow
 {
     struct log *log = flow->log;
     core_sending_stop(flow);
+    /* A head of ours that was small yet crossed its WANT, and it took the order for ended. To whom a log is
+     * sent, growth is not announced: what came since, it does not know of. */
+    if (refusal->code == REFUSAL_UNWANTED && log->held.covered > refusal->next)
+        core_announce_one(core, link, log);
     if (refusal->code == REFUSAL_FULL || refusal->code == REFUSAL_UNWANTED)
         return;
     if (refusal->code == REFUSAL_FORK) {

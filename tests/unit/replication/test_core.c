@@ -378,6 +378,29 @@ Test(core, what_was_put_back_of_an_older_log_is_offered_to_a_hub_that_asked_for_
     cr_assert_eq(offered, 9);
 }
 
+/* Our head crossed its WANT, and it takes the order for ended: to whom a log is sent growth is not announced. */
+Test(core, what_grew_while_an_order_stood_is_announced_when_it_is_refused, .fini = end)
+{
+    struct core_options options = province_options();
+    begin(&options);
+    struct log_id old = log_of("ardabil", "hub", 1);
+    open_link(1, "hub");
+    hello(1, "hub", ROLE_HUB);
+    want(1, &old, 5, 30);
+    put_back(&old, 5, NULL, 40);
+    step((struct event){ .type = EVENT_TICK }, 2000);
+    want(1, &old, 0, 2010);
+    put_back(&old, 9, NULL, 2020);
+    step((struct event){ .type = EVENT_TICK }, 2050);
+    cr_assert_eq(announced(&old), 0, "it is sent");
+    message.type = MESSAGE_REFUSAL;
+    message.refusal = (struct message_refusal){ .log = old, .code = REFUSAL_UNWANTED, .next = 5 };
+    receive(1, 100, 4000);
+    cr_assert_eq(announced(&old), 9);
+    receive(1, 100, 6000);
+    cr_assert_eq(announced(&old), 0, "once");
+}
+
 Test(core, what_was_put_back_is_named_by_a_new_incarnation, .fini = end)
 {
     struct core_options options = province_options();
