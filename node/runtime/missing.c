@@ -15,12 +15,16 @@
 
 #include <string.h>
 
+/* Not that of the memory table, which is written out when it is full: what does not fit here is not known, and
+ * its keys are taken again. A month of a busy province is about 200 MB of it. */
+#define WAITING_SIZE_MAX ((size_t)512 << 20)
+
 enum err missing_open(struct engine *engine)
 {
     struct waiting_options options = { .node = engine->node,
                                        .audience = engine->audience,
                                        .rules = engine->options.rules,
-                                       .size_max = engine->options.memory_size_max };
+                                       .size_max = WAITING_SIZE_MAX };
     enum err err = waiting_new(&engine->waiting, engine->logs, engine->journal, &options);
     /* The fold meets damage as well, and what follows is decided there. */
     return err == ERR_CORRUPT ? OK : err;
