@@ -117,7 +117,21 @@ void second_configure(const struct sim_node *node, struct config *config)
 
 void second_on_start(struct sim_node *node)
 {
-    node->second.proven = node->second.failed = false;
+    node->second.proven = node->second.failed = node->second.lacks = false;
+}
+
+/* What waits in the journal for records that only a hub has stands nowhere else until the hub is reached: to lose
+ * the journal as well would be a second loss. */
+void second_on_event(struct sim_node *node, const char *event)
+{
+    if (strcmp(event, "records.missing") == 0)
+        node->second.lacks = true;
+    else if (strcmp(event, "records.complete") == 0)
+        node->second.lacks = false;
+    else
+        return;
+    if (node->second.proven && !node->second.lacks)
+        node->second.log_out = false;
 }
 
 /* A node that answers has compared both. */
@@ -126,7 +140,7 @@ void second_on_answer(struct sim_node *node)
     if (node->second.proven)
         return;
     node->second.proven = true;
-    node->second.log_out = false;
+    node->second.log_out = node->second.log_out && node->second.lacks;
     node->second.journal_out = node->second.failed;
 }
 

@@ -27,6 +27,7 @@ void second_configure(const struct sim_node *node, struct config *config);
 /* The process begins; it answered a request with success. */
 void second_on_start(struct sim_node *node);
 void second_on_answer(struct sim_node *node);
+void second_on_event(struct sim_node *node, const char *event);
 
 /* ---- harms ---- */
 

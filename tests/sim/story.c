@@ -4,6 +4,7 @@
 #include "proto/base/require.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/recorder.h"
+#include "tests/sim/second.h"
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
@@ -163,6 +164,8 @@ void log_event(enum log_level level, const char *event, ...)
     sim_sometimes(event);
     if (inside != NULL && strcmp(event, "journal.lost") == 0)
         recorder_alarm(inside, "journal", "");
+    if (inside != NULL)
+        second_on_event(inside, event);
     if (story.tell) {
         tell_begin(inside);
         printf("· %s", event);

@@ -37,6 +37,7 @@ struct second {
     char folder[SIM_PATH_SIZE];
     int64_t sync_extra_ns; /* it has become slow */
     bool log_out, journal_out; /* harmed, and not made good yet */
+    bool lacks;                /* it says that records of its own are missing */
     bool failed, proven;       /* since the start: a call failed; it answered */
     enum { SPLIT_NOT, SPLIT_JOURNAL_FIRST, SPLIT_LOG_FIRST } split;
     unsigned entry_syncs, root_syncs; /* under way */
