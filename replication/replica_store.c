@@ -238,8 +238,7 @@ static enum err apply_special(struct replica_intake *intake, struct store_txn *t
             err = record_header_decode(&header, record.header);
         if (err == OK && header.kind == RECORD_ERASE)
             err = erase_on_record(logs, txn, &header,
-                                  bytes_of(record.facts.data + SALT_SIZE,
-                                           record.facts.size - SALT_SIZE));
+                                  record_unsalted(record.facts));
     }
     return err;
 }

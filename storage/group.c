@@ -70,7 +70,7 @@ enum err group_add(struct group *group, const struct record *record,
         return group->batch.err;
     if (header->kind != RECORD_ERASE)
         return OK;
-    struct bytes facts = bytes_of(record->facts.data + SALT_SIZE, record->facts.size - SALT_SIZE);
+    struct bytes facts = record_unsalted(record->facts);
     return group_add_erase(group, header, facts);
 }
 

@@ -12,7 +12,7 @@ static enum err parents_decode(struct bytes facts, struct log_head *parents, siz
                                size_t *count)
 {
     struct incarnation_facts incarnation = { .parents = NULL };
-    struct bytes part = bytes_of(facts.data + SALT_SIZE, facts.size - SALT_SIZE);
+    struct bytes part = record_unsalted(facts);
     enum err err = incarnation_facts_decode(&incarnation, part);
     if (err == ERR_NOMEM)
         return err;

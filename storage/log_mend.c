@@ -161,8 +161,7 @@ static enum err take_effect(struct mending *mending, uint64_t position)
     if (err == OK && record_header_decode(&header, record->header) == OK &&
         header.kind == RECORD_ERASE)
         err = erase_on_record(mending->logs, mending->txn, &header,
-                              bytes_of(record->facts.data + SALT_SIZE,
-                                       record->facts.size - SALT_SIZE));
+                              record_unsalted(record->facts));
     return err;
 }
 

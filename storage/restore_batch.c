@@ -55,7 +55,7 @@ static enum err built_add_erase(struct built *built, const struct record_header 
     built->erases = grown;
     struct erase_record *erase = &grown[built->erase_count++];
     *erase = (struct erase_record){ .header = *header };
-    buffer_append(&erase->facts, facts.data + SALT_SIZE, facts.size - SALT_SIZE);
+    buffer_append_bytes(&erase->facts, record_unsalted(facts));
     return erase->facts.err;
 }
 

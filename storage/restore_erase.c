@@ -63,7 +63,7 @@ static enum err read_record(struct restore *restore, const struct log_id *id, ui
     if (record_header_decode(&header, sealed->header) != OK || header.kind != RECORD_ERASE ||
         log_record_check(restore->logs, id, position, sealed, leaf, NULL, &open, &header) != OK)
         return OK;
-    struct bytes facts = bytes_of(open.facts.data + SALT_SIZE, open.facts.size - SALT_SIZE);
+    struct bytes facts = record_unsalted(open.facts);
     enum err err = erase_named(&header, facts, &erase);
     return err == OK ? erasures_add(named, &erase) : err == ERR_NOT_FOUND ? OK : err;
 }

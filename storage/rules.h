@@ -18,4 +18,12 @@ struct rules {
     uint32_t version;
 };
 
+/* A record as it is stored, its parts opened. */
+static inline enum err rules_fold(const struct rules *rules, struct view *view,
+                                  const struct record_header *header, const struct record *record)
+{
+    return rules->fold(rules->context, view, header, record_unsalted(record->facts),
+                       record_unsalted(record->person), record->person_absent);
+}
+
 #endif

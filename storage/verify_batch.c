@@ -46,8 +46,7 @@ static enum err check_record(struct verify_log *log, uint64_t position, const st
                            &header);
     if (err == OK && header.kind == RECORD_ERASE)
         return verify_erase_record(log, position,
-                                   bytes_of(open.facts.data + SALT_SIZE,
-                                            open.facts.size - SALT_SIZE));
+                                   record_unsalted(open.facts));
     if (err == OK || err == ERR_VERSION)
         return OK; /* of a record of a newer program the leaf hash is all that can be checked */
     if (err == ERR_NOMEM)

@@ -206,21 +206,13 @@ out:
 
 /* ---- run -------------------------------------------------------------------------------------- */
 
-static struct bytes unsalted(struct bytes part)
-{
-    return part.size < SALT_SIZE ? BYTES_NONE
-                                 : bytes_of(part.data + SALT_SIZE, part.size - SALT_SIZE);
-}
-
 static enum err fold_record(void *context, uint64_t position, const struct record *record,
                             const struct record_header *header, const struct hash *leaf)
 {
     struct fold *fold = context;
     (void)leaf;
     const struct rules *rules = &fold->views->rules;
-    enum err err = rules->fold(rules->context, &fold->reader.view, header,
-                               unsalted(record->facts), unsalted(record->person),
-                               record->person_absent);
+    enum err err = rules_fold(rules, &fold->reader.view, header, record);
     if (fold->reader.view.err != OK)
         err = fold->reader.view.err;
     if (err != OK)

@@ -88,12 +88,6 @@ static void writer_begin(struct waiting *waiting)
 
 /* ---- folding ---------------------------------------------------------------------------- */
 
-static struct bytes unsalted(struct bytes part)
-{
-    return part.size < SALT_SIZE ? BYTES_NONE
-                                 : bytes_of(part.data + SALT_SIZE, part.size - SALT_SIZE);
-}
-
 static enum err fold_one(void *context, uint64_t position, const struct record *record,
                          const struct record_header *header, const struct hash *leaf)
 {
@@ -103,8 +97,7 @@ static enum err fold_one(void *context, uint64_t position, const struct record *
     if (memory_is_full(waiting->memory))
         return ERR_END;
     waiting->records++;
-    return rules->fold(rules->context, &waiting->writer.view, header, unsalted(record->facts),
-                       unsalted(record->person), record->person_absent);
+    return rules_fold(rules, &waiting->writer.view, header, record);
 }
 
 /* A record that fails its check is not answered from, nor is what follows it in its log. */

@@ -159,7 +159,7 @@ enum err receipt_file_build(const struct receipt_file_source *source, struct buf
         err = ERR_INVALID;
     if (err == OK)
         err = request_facts_decode(
-            &facts, bytes_of(record.facts.data + SALT_SIZE, record.facts.size - SALT_SIZE));
+            &facts, record_unsalted(record.facts));
     if (err != OK)
         goto out;
     log_id_origin(&header.log, origin);
@@ -305,7 +305,7 @@ static enum err check_record(struct check *check, const json_t *code, const json
     if (check->facts_size < SALT_SIZE || !hash_equal(&commitment, &header.facts))
         return refuse(check, ERR_COMMITMENT, "facts are not those that the header commits to");
     if (request_facts_decode(
-            &facts, bytes_of(check->facts + SALT_SIZE, check->facts_size - SALT_SIZE)) != OK)
+            &facts, record_unsalted(bytes_of(check->facts, check->facts_size))) != OK)
         return refuse(check, ERR_MALFORMED, "facts are not those of a request");
     if (!bytes_equal(string_bytes(code), facts.code))
         return refuse(check, ERR_CONFLICT, "code is not the one in the facts");

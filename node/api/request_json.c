@@ -84,8 +84,7 @@ enum err request_json_add_person(struct api *api, const struct token_info *reade
     if (err == OK && record.person.size <= SALT_SIZE)
         err = ERR_NOT_FOUND;
     if (err == OK)
-        err = request_person_decode(&person, bytes_of(record.person.data + SALT_SIZE,
-                                                      record.person.size - SALT_SIZE));
+        err = request_person_decode(&person, record_unsalted(record.person));
     if (err == OK) {
         add_text(json, "name", person.name);
         add_text(json, "national_id", person.national_id);

@@ -198,15 +198,9 @@ static size_t day_reaching(const struct calendar *calendar, int64_t sum)
     return low;
 }
 
-int64_t calendar_after(const struct calendar *calendar, int64_t from_ms, int64_t working_ms)
+/* The first moment by which `sum`, more than 0 and within the calendar's, have passed since the first day. */
+static int64_t moment_reaching(const struct calendar *calendar, int64_t sum)
 {
-    require(working_ms >= 0);
-    if (working_ms == 0)
-        return from_ms;
-    int64_t begun = worked(calendar, from_ms);
-    if (working_ms > calendar->days[calendar->day_count].before_ms - begun)
-        return CALENDAR_NEVER;
-    int64_t sum = begun + working_ms;
     size_t day = day_reaching(calendar, sum);
     int64_t left = sum - calendar->days[day].before_ms;
     const struct calendar_rule *rule = rule_of(calendar, day);
@@ -217,19 +211,15 @@ int64_t calendar_after(const struct calendar *calendar, int64_t from_ms, int64_t
            rule->spans[i].from * MINUTE_MS + left;
 }
 
-/* The last day before which no more than `sum` have passed and in which more than `sum` will have; the calendar
- * goes on beyond `sum`. */
-static size_t day_leaving(const struct calendar *calendar, int64_t sum)
+int64_t calendar_after(const struct calendar *calendar, int64_t from_ms, int64_t working_ms)
 {
-    size_t low = 0, high = calendar->day_count - 1;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (calendar->days[middle + 1].before_ms > sum)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+    require(working_ms >= 0);
+    if (working_ms == 0)
+        return from_ms;
+    int64_t begun = worked(calendar, from_ms);
+    if (working_ms > calendar->days[calendar->day_count].before_ms - begun)
+        return CALENDAR_NEVER;
+    return moment_reaching(calendar, begun + working_ms);
 }
 
 int64_t calendar_before(const struct calendar *calendar, int64_t to_ms, int64_t working_ms)
@@ -238,16 +228,8 @@ int64_t calendar_before(const struct calendar *calendar, int64_t to_ms, int64_t 
     if (working_ms == 0)
         return to_ms;
     int64_t sum = worked(calendar, to_ms) - working_ms;
-    if (sum < 0)
-        return CALENDAR_ALWAYS;
-    size_t day = day_leaving(calendar, sum);
-    int64_t left = sum - calendar->days[day].before_ms;
-    const struct calendar_rule *rule = rule_of(calendar, day);
-    size_t i = 0;
-    for (; left >= span_ms(rule->spans[i]); i++)
-        left -= span_ms(rule->spans[i]);
-    return instant_of_iran_day(calendar->first_day) + (int64_t)day * DAY_MS +
-           rule->spans[i].from * MINUTE_MS + left;
+    /* The last moment at which no more than `sum` have passed is before the first at which more have. */
+    return sum < 0 ? CALENDAR_ALWAYS : moment_reaching(calendar, sum + 1) - 1;
 }
 
 /* ---- the solar holidays ---------------------------------------------------------------------- */

@@ -28,9 +28,7 @@ static void take_facts(struct audit_record *out, const struct record_header *hea
 {
     struct request_facts request;
     out->request = header->kind == RECORD_REQUEST;
-    if (!out->request || facts.size < SALT_SIZE ||
-        request_facts_decode(&request, bytes_of(facts.data + SALT_SIZE, facts.size - SALT_SIZE)) !=
-            OK)
+    if (!out->request || request_facts_decode(&request, record_unsalted(facts)) != OK)
         return;
     out->key = sha256_pair(request.client, request.idempotency_key);
     out->code = sha256(request.code);

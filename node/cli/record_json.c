@@ -149,12 +149,6 @@ static json_t *person_json(uint32_t kind, struct bytes part)
     return json;
 }
 
-static struct bytes without_salt(struct bytes part)
-{
-    return part.size < SALT_SIZE ? BYTES_NONE
-                                 : bytes_of(part.data + SALT_SIZE, part.size - SALT_SIZE);
-}
-
 /* ---- whole records --------------------------------------------------------------------------- */
 
 static void put_links(json_t *json, const struct record_header *header)
@@ -182,13 +176,13 @@ json_t *record_json(const struct record *record, const struct record_header *hea
                   (json_int_t)header->position, "kind", record_kind_word(header->kind, memory),
                   "time", time_json(header->time_ms), "actor", header->actor);
     put_links(json, header);
-    json_object_set_new(json, "facts", facts_json(header->kind, without_salt(record->facts)));
+    json_object_set_new(json, "facts", facts_json(header->kind, record_unsalted(record->facts)));
     json_object_set_new(json, "leaf", hex_json(BYTES_OF_ARRAY(leaf->bytes)));
     if (record->person_absent)
         json_object_set_new(json, "erased", json_true());
     if (with_person && record->person.size >= SALT_SIZE)
         json_object_set_new(json, "person",
-                            person_json(header->kind, without_salt(record->person)));
+                            person_json(header->kind, record_unsalted(record->person)));
     return json;
 }
 

@@ -7,6 +7,13 @@
 
 #define RECORD_FIELDS 3
 
+struct bytes record_unsalted(struct bytes salted_part)
+{
+    return salted_part.size < SALT_SIZE
+               ? BYTES_NONE
+               : bytes_of(salted_part.data + SALT_SIZE, salted_part.size - SALT_SIZE);
+}
+
 void record_commit(struct hash *out, struct bytes salted_part)
 {
     hash_sha256(out, &salted_part, 1);

@@ -78,6 +78,8 @@ enum err record_header_encode(struct buffer *out, const struct record_header *he
  * and non-minimal encodings: encode(decode(x)) == x for every accepted x. */
 enum err record_header_decode(struct record_header *out, struct bytes header);
 
+/* A part without its salt; empty when there is none. */
+struct bytes record_unsalted(struct bytes salted_part);
 /* SHA-256(salt || part), of the two together as they are stored. */
 void record_commit(struct hash *out, struct bytes salted_part);
 

@@ -200,8 +200,7 @@ const struct log_head *history_parents(const struct history *history, size_t *co
         return parents;
     struct bytes input = history->records[0];
     require(record_decode(&record, &input) == OK);
-    struct bytes part = bytes_of(record.facts.data + SALT_SIZE, record.facts.size - SALT_SIZE);
-    require(incarnation_facts_decode(&facts, part) == OK);
+    require(incarnation_facts_decode(&facts, record_unsalted(record.facts)) == OK);
     *count = facts.parent_count;
     return parents;
 }

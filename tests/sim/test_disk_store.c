@@ -284,14 +284,19 @@ Test(disk_store, a_snapshot_of_a_running_store_opens_with_what_was_committed)
     rig_close(&rig);
 }
 
+static void rig_fill(struct rig *rig)
+{
+    rig_open(rig, 1);
+    cr_assert_eq(rig_open_store(rig), OK);
+    for (; rig->acknowledged < 100; rig->acknowledged++)
+        cr_assert_eq(put_group(rig, rig->acknowledged), OK);
+}
+
 Test(disk_store, a_flipped_bit_lies_in_one_value_and_the_store_stays_readable)
 {
     struct rig rig;
     unsigned changed = 0;
-    rig_open(&rig, 1);
-    cr_assert_eq(rig_open_store(&rig), OK);
-    for (; rig.acknowledged < 100; rig.acknowledged++)
-        cr_assert_eq(put_group(&rig, rig.acknowledged), OK);
+    rig_fill(&rig);
     for (unsigned i = 0; i < 200; i++) {
         uint64_t offset;
         cr_assert(disk_flip(rig.disk, "log/data.mdb", 4, 300, &offset));
@@ -314,10 +319,7 @@ Test(disk_store, a_misdirected_write_lies_in_one_large_value_and_the_store_stays
 {
     struct rig rig;
     unsigned done = 0, changed = 0;
-    rig_open(&rig, 1);
-    cr_assert_eq(rig_open_store(&rig), OK);
-    for (; rig.acknowledged < 100; rig.acknowledged++)
-        cr_assert_eq(put_group(&rig, rig.acknowledged), OK);
+    rig_fill(&rig);
     for (unsigned i = 0; i < 20; i++) {
         uint64_t offset;
         done += disk_misdirect(rig.disk, "log/data.mdb", 4, 300, &offset);

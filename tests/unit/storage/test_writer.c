@@ -128,11 +128,6 @@ static struct record read_record(uint32_t number, uint64_t position, struct reco
     return record;
 }
 
-static struct bytes without_salt(struct bytes part)
-{
-    return bytes_of(part.data + SALT_SIZE, part.size - SALT_SIZE);
-}
-
 static uint32_t live_number(void)
 {
     uint32_t number = 0;
@@ -159,7 +154,7 @@ Test(writer, the_first_record_of_the_first_log_names_no_parents)
     struct record record = read_record(live_number(), 0, &header);
     cr_assert_eq(header.kind, RECORD_INCARNATION);
     cr_assert_eq(header.time_ms, NOW_MS);
-    cr_assert_eq(incarnation_facts_decode(&facts, without_salt(record.facts)), OK);
+    cr_assert_eq(incarnation_facts_decode(&facts, record_unsalted(record.facts)), OK);
     cr_assert_eq(facts.parent_count, 0);
     cr_assert_eq(facts.flags, INCARNATION_HUBS_UNASKED);
 }
@@ -186,8 +181,8 @@ Test(writer, a_committed_record_reads_back_as_proposed)
     cr_assert_eq(propose("a", "the citizen's words"), 1);
     commit();
     struct record record = read_record(live_number(), 1, &header);
-    cr_assert(bytes_equal(without_salt(record.facts), bytes_of_string("a")));
-    cr_assert(bytes_equal(without_salt(record.person), bytes_of_string("the citizen's words")));
+    cr_assert(bytes_equal(record_unsalted(record.facts), bytes_of_string("a")));
+    cr_assert(bytes_equal(record_unsalted(record.person), bytes_of_string("the citizen's words")));
     cr_assert_str_eq(header.actor, "clerk-1");
 }
 

@@ -94,13 +94,8 @@ void record_group(const struct history_log *log, uint64_t group, uint64_t size)
         cr_assert_eq(log_read(logs.logs, &txn, history_number(&logs, log->incarnation), position,
                               &scratch, &record, &header, &leaf),
                      OK);
-        struct bytes person = record.person.size ? bytes_of(record.person.data + SALT_SIZE,
-                                                            record.person.size - SALT_SIZE)
-                                                 : BYTES_NONE;
-        cr_assert_eq(fixture_fold(NULL, view, &header,
-                                  bytes_of(record.facts.data + SALT_SIZE,
-                                           record.facts.size - SALT_SIZE),
-                                  person, record.person_absent),
+        cr_assert_eq(fixture_fold(NULL, view, &header, record_unsalted(record.facts),
+                                  record_unsalted(record.person), record.person_absent),
                      OK);
     }
     buffer_close(&scratch);
