@@ -67,20 +67,28 @@ Test(restore, a_row_beside_the_batches_that_is_damaged_or_gone_is_made_right, .t
     pair_end(&pair);
 }
 
+/* The row of `logs` under that key. */
+static void copy_row(struct pair *pair, const struct log_key *key, struct buffer *row)
+{
+    struct bytes stored;
+    struct store_txn txn = store_begin_read(log_store_environment(pair->logs));
+    cr_assert_eq(store_get(&txn, LOG_LOGS, log_key_bytes(key), &stored), OK);
+    buffer_append_bytes(row, stored);
+    store_abort(&txn);
+}
+
 /* Without a journal a log under a wrong name would be there and not be folded. */
 Test(restore, a_name_is_made_right_without_a_journal_too)
 {
     struct pair pair;
     struct buffer row = { 0 };
-    struct bytes stored;
     struct log_key key = log_key_number(0);
     pair_begin(&pair);
     pair_append(&pair, 6);
     struct hash before = content(&pair);
-    struct store_txn txn = store_begin_write(log_store_environment(pair.logs));
-    cr_assert_eq(store_get(&txn, LOG_LOGS, log_key_bytes(&key), &stored), OK);
-    buffer_append_bytes(&row, stored);
+    copy_row(&pair, &key, &row);
     row.data[row.size - 1] ^= 1; /* of the incarnation */
+    struct store_txn txn = store_begin_write(log_store_environment(pair.logs));
     store_put(&txn, LOG_LOGS, log_key_bytes(&key), buffer_bytes(&row));
     cr_assert_eq(store_commit(&txn), OK);
     uint64_t rows = 0;
@@ -99,15 +107,12 @@ Test(restore, a_row_that_says_another_log_than_its_name_and_records_is_made_righ
 {
     struct pair pair;
     struct buffer row = { 0 };
-    struct bytes stored;
+    struct store_txn txn;
     struct log_key key = log_key_number(0);
     pair_begin(&pair);
     pair_append(&pair, 6);
     struct hash before = content(&pair);
-    struct store_txn txn = store_begin_read(log_store_environment(pair.logs));
-    cr_assert_eq(store_get(&txn, LOG_LOGS, log_key_bytes(&key), &stored), OK);
-    buffer_append_bytes(&row, stored);
-    store_abort(&txn);
+    copy_row(&pair, &key, &row);
     for (size_t bit = 0; bit < 8 * row.size; bit++) {
         size_t at = bit / 8;
         if (at != 1 && at < 56) /* flags, origin */
